@@ -1,0 +1,87 @@
+//! What the pipeline asks of models. `backend` implements these; pure-logic tests may fake them.
+
+use crate::error::Result;
+use crate::image::Rgb;
+use crate::types::{Embedding, RawEmbedding};
+use crate::CancelToken;
+
+/// An image tower: a photo to a raw embedding.
+pub trait ImageEncoder: Send + Sync {
+    /// Embeds one decoded photo of any size; resizing and normalisation happen inside.
+    fn embed_image(&self, image: &Rgb) -> Result<RawEmbedding>;
+}
+
+/// A text tower: a text to a raw embedding of the image tower's width.
+pub trait TextEncoder: Send + Sync {
+    /// Embeds one text; it is cut to, and padded to, the tower's full length.
+    fn embed_text(&self, text: &str) -> Result<RawEmbedding>;
+}
+
+/// The linear projection head (paper V-A).
+pub trait Projection: Send + Sync {
+    /// Projects to 256 dimensions and unit length.
+    fn project(&self, raw: &RawEmbedding) -> Result<Embedding>;
+}
+
+/// One piece of a prompt. Only `Template` text may become control tokens; `Data` never does.
+#[derive(Clone, Copy)]
+pub enum PromptPart<'a> {
+    /// Text of the template, in which special tokens are interpreted.
+    Template(&'a str),
+    /// A fact or a question: data, in which nothing is interpreted.
+    Data(&'a str),
+    /// The photo goes here.
+    Image(&'a Rgb),
+}
+
+/// What to generate, and how far. The reply starts inside the thought: the prompt's last part ends with `<think>`.
+pub struct GenerateRequest<'a> {
+    /// The prompt in order.
+    pub parts: Vec<PromptPart<'a>>,
+    /// Most tokens of the thought before it is closed.
+    pub thought_tokens: u32,
+    /// Most tokens of the answer before it is closed.
+    pub answer_tokens: u32,
+}
+
+/// Why generation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The model closed its answer.
+    Complete,
+    /// The thinking budget or the answer's length was reached and the runtime closed the tag.
+    Length,
+}
+
+/// Figures of one generation.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Generated {
+    /// Why it ended.
+    pub finish: Finish,
+    /// Tokens of the prompt, image tokens included.
+    pub prompt_tokens: u32,
+    /// Tokens generated, forced tags included.
+    pub reply_tokens: u32,
+    /// Microseconds spent encoding the image.
+    pub image_us: u64,
+    /// Microseconds spent on the prompt, without encoding the image.
+    pub prompt_us: u64,
+    /// Microseconds spent generating.
+    pub generate_us: u64,
+}
+
+/// A language model that reasons aloud.
+pub trait Generator: Send + Sync {
+    /// Generates one reply and hands every piece of its text, tags included, to `on_text`.
+    /// The text is always `thought</think><answer>answer</answer>`, whatever the model does.
+    ///
+    /// # Errors
+    /// `ContextOverflow` before generating, `Cancelled` within one batch of the token being set.
+    fn generate(
+        &self,
+        request: &GenerateRequest<'_>,
+        cancel: &CancelToken,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<Generated>;
+}
