@@ -1,0 +1,3 @@
+//! `cargo xtask`: set-up, demo and checks of the workspace.
+
+fn main() {}
