@@ -1,0 +1,3 @@
+//! `crane`: facts, questions and the demo from a terminal.
+
+fn main() {}
