@@ -28,7 +28,7 @@ pub enum ErrorKind {
     LibraryLocked = 7,
     /// The library's database is damaged, or newer than this version.
     LibraryCorrupt = 8,
-    /// The disk is full, read-only or not permitted.
+    /// The disk is full.
     StorageFull = 9,
     /// Not enough memory.
     OutOfMemory = 10,
@@ -40,8 +40,10 @@ pub enum ErrorKind {
     ContextOverflow = 13,
     /// A defect of ours.
     Internal = 14,
-    /// The library cannot be written: read-only file, folder or file system.
+    /// The library cannot be written: read-only file, folder or file system, or opened for reading.
     ReadOnly = 15,
+    /// The storage device failed to read or write.
+    StorageFailed = 16,
 }
 
 /// An error with its kind, a message that says what to do, and its cause.

@@ -21,5 +21,5 @@ pub mod backend;
 pub use cancel::CancelToken;
 pub use error::{Error, ErrorKind, Result};
 pub use types::{
-    EMBEDDING_DIM, Embedding, Fact, FactId, FactState, Hit, KeyId, Modality, NewFact, Question, RawEmbedding,
+    EMBEDDING_DIM, Embedding, Fact, FactId, FactState, Fingerprint, Hit, KeyId, Modality, NewFact, Question, RawEmbedding,
 };

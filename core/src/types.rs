@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// Width of a projected embedding (paper V-A: the head maps 1152 to 256).
@@ -84,21 +85,45 @@ impl fmt::Debug for Embedding {
     }
 }
 
+/// Which encoders and which head vectors come from. Vectors of different fingerprints must never be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// SHA-256 over the towers, the tokenizer and their preprocessing.
+    pub encoders: [u8; 32],
+    /// SHA-256 of the projection head.
+    pub head: [u8; 32],
+    /// Width of the towers' outputs, 1 to 16,384.
+    pub raw_dim: u32,
+}
+
+impl Fingerprint {
+    /// One digest over all of it, as index files carry it.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.encoders);
+        hash.update(self.head);
+        hash.update(self.raw_dim.to_le_bytes());
+        hash.finalize().into()
+    }
+}
+
 /// A correction as the person states it.
 #[derive(Clone, Default)]
 pub struct NewFact {
     /// The fact in one or two sentences, 1 to 2,000 characters.
     pub statement: String,
-    /// What the fact is about ("Brasenose College").
+    /// What the fact is about ("Brasenose College"), 1 to 500 characters.
     pub subject: Option<String>,
-    /// What it says of it, the expected answer ("Oxford").
+    /// What it says of it, the expected answer ("Oxford"), 1 to 500 characters.
     pub target: Option<String>,
-    /// Encoded photos (JPEG, PNG, WebP) of what the fact is about.
+    /// Encoded photos (JPEG, PNG, WebP) of what the fact is about, at most 32.
     pub images: Vec<Vec<u8>>,
-    /// Further texts under which it is found; the statement always is one.
+    /// Further texts under which it is found, at most 32 of 1 to 2,000 characters; the statement always is one.
     pub texts: Vec<String>,
-    /// Where it comes from ("museum label").
+    /// Where it comes from ("museum label"), 1 to 500 characters.
     pub source: Option<String>,
+    /// The person's own remark, 1 to 2,000 characters.
+    pub note: Option<String>,
     /// First moment it holds, Unix milliseconds; none: always has.
     pub valid_from: Option<i64>,
     /// Moment from which it no longer holds, Unix milliseconds; none: never ends.
@@ -118,6 +143,8 @@ pub struct Fact {
     pub target: Option<String>,
     /// Where it comes from.
     pub source: Option<String>,
+    /// The person's own remark.
+    pub note: Option<String>,
     /// Where it stands.
     pub state: FactState,
     /// The fact that this one replaces.
