@@ -1,3 +1,112 @@
 //! `cargo xtask`: set-up, demo and checks of the workspace.
+//!
+//! Written on the standard library alone, since it has to compile before anything else is in place.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its terminal"
+)]
 
-fn main() {}
+mod cargo;
+mod checks;
+mod compiler;
+mod libclang;
+mod licences;
+mod packages;
+mod place;
+mod setup;
+mod shell;
+mod train;
+mod wheels;
+
+use std::process::ExitCode;
+
+/// What a step returns; the message says what to do.
+type Result<T = (), E = String> = std::result::Result<T, E>;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  setup [--onnxruntime]   find or install what llama.cpp's build needs: a C++ compiler, cmake, libclang;
+                          with --onnxruntime also ONNX Runtime, which then replaces tract
+  demo [ARGS…]            set up, build, and run `crane demo` on models/tiny; ARGS go to `crane demo`
+  test                    set up, then everything a change must pass: fmt, licences, clippy, docs, tests
+  licences                check every dependency's licence against deny.toml
+  train-smoke             a few steps of every training stage in tools/train (needs Python 3)
+  env                     print the build's environment as shell exports: eval \"$(cargo xtask env)\"
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result {
+    let (command, rest) = args
+        .split_first()
+        .map_or(("help", args), |(first, rest)| (first.as_str(), rest));
+    match command {
+        "setup" => setup_command(rest),
+        "demo" => demo(rest),
+        "test" => none_left(rest).and_then(|()| checks::all()),
+        "licences" => none_left(rest).and_then(|()| licences::check()),
+        "train-smoke" => none_left(rest).and_then(|()| train::smoke()),
+        "env" => none_left(rest).and_then(|()| print_env()),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("no command `{other}`; `cargo xtask help` lists them")),
+    }
+}
+
+fn none_left(rest: &[String]) -> Result {
+    match rest.first() {
+        None => Ok(()),
+        Some(extra) => Err(format!(
+            "unexpected argument `{extra}`; `cargo xtask help` lists the commands"
+        )),
+    }
+}
+
+fn setup_command(rest: &[String]) -> Result {
+    let (onnxruntime, extra): (Vec<_>, Vec<_>) = rest.iter().cloned().partition(|a| a == "--onnxruntime");
+    none_left(&extra)?;
+    let env = setup::build_env()?;
+    if !onnxruntime.is_empty() {
+        println!("ONNX Runtime: {}", setup::onnxruntime()?.display());
+    }
+    println!("ready: {env}");
+    Ok(())
+}
+
+fn demo(rest: &[String]) -> Result {
+    let env = setup::build_env()?;
+    let models = place::root().join("models/tiny");
+    if !models.join("bundle.toml").is_file() {
+        return Err(format!(
+            "{} holds no bundle.toml; the checkout is incomplete",
+            models.display()
+        ));
+    }
+    cargo::build(&env)?;
+    let mut crane = shell::command(cargo::binary("crane"));
+    env.apply(&mut crane);
+    // Global options stand before the subcommand, so that ARGS can repeat and override none of them by accident.
+    crane.arg("--models").arg(models).arg("demo").args(rest);
+    shell::run("crane demo", &mut crane)
+}
+
+fn print_env() -> Result {
+    let env = setup::build_env()?;
+    for (name, value) in env.exports() {
+        println!("export {name}='{}'", value.replace('\'', "'\\''"));
+    }
+    Ok(())
+}

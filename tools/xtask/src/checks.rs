@@ -1,0 +1,58 @@
+//! Everything a change must pass. CI runs this and nothing else.
+
+use std::time::Instant;
+
+use crate::setup::{self, BuildEnv};
+use crate::{Result, cargo, licences};
+
+type Check = (&'static str, fn(&BuildEnv) -> Result);
+
+/// Cheap checks first, so that a slip is told in seconds.
+const CHECKS: [Check; 5] = [
+    ("formatting", formatting),
+    ("licences", |_| licences::check()),
+    ("clippy", clippy),
+    ("documentation", documentation),
+    ("tests", tests),
+];
+
+/// Runs every check in order and stops at the first that fails.
+pub(crate) fn all() -> Result {
+    let start = Instant::now();
+    let env = setup::build_env()?;
+    for (name, check) in CHECKS {
+        let begun = Instant::now();
+        println!("==> {name}");
+        check(&env)?;
+        println!("    {name}: passed in {:.0} s", begun.elapsed().as_secs_f32());
+    }
+    println!("all checks passed in {:.0} s", start.elapsed().as_secs_f32());
+    Ok(())
+}
+
+fn formatting(env: &BuildEnv) -> Result {
+    cargo::run(
+        "formatting (`cargo fmt --all` mends it)",
+        env,
+        &["fmt", "--all", "--check"],
+        &[],
+    )
+}
+
+fn clippy(env: &BuildEnv) -> Result {
+    cargo::run(
+        "clippy",
+        env,
+        &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        &[],
+    )
+}
+
+fn documentation(env: &BuildEnv) -> Result {
+    let args = ["doc", "--workspace", "--no-deps", "--document-private-items"];
+    cargo::run("the documentation", env, &args, &[("RUSTDOCFLAGS", "-D warnings")])
+}
+
+fn tests(env: &BuildEnv) -> Result {
+    cargo::run("the tests", env, &["test", "--workspace", "--no-fail-fast"], &[])
+}
