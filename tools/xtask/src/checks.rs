@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use crate::setup::{self, BuildEnv};
-use crate::{Result, cargo, licences};
+use crate::{Result, cargo, dependencies};
 
 type Check = (&'static str, fn(&BuildEnv) -> Result);
 
 /// Cheap checks first, so that a slip is told in seconds.
 const CHECKS: [Check; 5] = [
     ("formatting", formatting),
-    ("licences", |_| licences::check()),
+    ("dependencies", |_| dependencies::check()),
     ("clippy", clippy),
     ("documentation", documentation),
     ("tests", tests),

@@ -10,8 +10,9 @@
 mod cargo;
 mod checks;
 mod compiler;
+mod dependencies;
 mod libclang;
-mod licences;
+
 mod packages;
 mod place;
 mod setup;
@@ -30,8 +31,8 @@ cargo xtask COMMAND
   setup [--onnxruntime]   find or install what llama.cpp's build needs: a C++ compiler, cmake, libclang;
                           with --onnxruntime also ONNX Runtime, which then replaces tract
   demo [ARGS…]            set up, build, and run `crane demo` on models/tiny; ARGS go to `crane demo`
-  test                    set up, then everything a change must pass: fmt, licences, clippy, docs, tests
-  licences                check every dependency's licence against deny.toml
+  test                    set up, then everything a change must pass: fmt, dependencies, clippy, docs, tests
+  dependencies            check every dependency's licence, and that none is banned, against deny.toml
   train-smoke             a few steps of every training stage in tools/train (needs Python 3)
   env                     print the build's environment as shell exports: eval \"$(cargo xtask env)\"
 ";
@@ -55,7 +56,7 @@ fn run(args: &[String]) -> Result {
         "setup" => setup_command(rest),
         "demo" => demo(rest),
         "test" => none_left(rest).and_then(|()| checks::all()),
-        "licences" => none_left(rest).and_then(|()| licences::check()),
+        "dependencies" => none_left(rest).and_then(|()| dependencies::check()),
         "train-smoke" => none_left(rest).and_then(|()| train::smoke()),
         "env" => none_left(rest).and_then(|()| print_env()),
         "help" | "--help" | "-h" => {
