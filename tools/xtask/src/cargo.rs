@@ -12,9 +12,7 @@ pub(crate) fn run(what: &str, env: &BuildEnv, args: &[&str], extra: &[(&str, &st
     let mut command = command();
     env.apply(&mut command);
     command.args(args).envs(extra.iter().copied());
-    let mut child = command
-        .spawn()
-        .map_err(|e| format!("{what}: cargo did not start: {e}"))?;
+    let mut child = command.spawn().map_err(|e| format!("{what}: cargo did not start: {e}"))?;
     let mut seen = compiled_files();
     let say = || {
         let now = compiled_files();
@@ -24,11 +22,7 @@ pub(crate) fn run(what: &str, env: &BuildEnv, args: &[&str], extra: &[(&str, &st
         }
     };
     let status = shell::wait(&mut child, Duration::from_secs(20), say).map_err(|e| format!("{what}: {e}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{what} failed ({status})"))
-    }
+    if status.success() { Ok(()) } else { Err(format!("{what} failed ({status})")) }
 }
 
 /// A cargo of the toolchain that runs xtask.
@@ -43,17 +37,12 @@ pub(crate) fn build(env: &BuildEnv) -> Result {
 
 /// A program of the workspace, as `build` leaves it.
 pub(crate) fn binary(name: &str) -> PathBuf {
-    place::target()
-        .join("debug")
-        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    place::target().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// How far llama.cpp's compilation is: minutes in which cargo itself says nothing.
 fn compiled_files() -> usize {
-    let builds = std::fs::read_dir(place::target().join("debug/build"))
-        .into_iter()
-        .flatten()
-        .flatten();
+    let builds = std::fs::read_dir(place::target().join("debug/build")).into_iter().flatten().flatten();
     let ours = builds.filter(|entry| entry.file_name().to_string_lossy().starts_with("llama-cpp-sys-2-"));
     ours.map(|entry| objects(&entry.path().join("out/build"))).sum()
 }

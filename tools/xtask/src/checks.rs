@@ -31,21 +31,11 @@ pub(crate) fn all() -> Result {
 }
 
 fn formatting(env: &BuildEnv) -> Result {
-    cargo::run(
-        "formatting (`cargo fmt --all` mends it)",
-        env,
-        &["fmt", "--all", "--check"],
-        &[],
-    )
+    cargo::run("formatting (`cargo fmt --all` mends it)", env, &["fmt", "--all", "--check"], &[])
 }
 
 fn clippy(env: &BuildEnv) -> Result {
-    cargo::run(
-        "clippy",
-        env,
-        &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-        &[],
-    )
+    cargo::run("clippy", env, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
 }
 
 fn documentation(env: &BuildEnv) -> Result {

@@ -24,10 +24,7 @@ pub(crate) fn find_cxx() -> Option<Cxx> {
     ["c++", "g++", "clang++"]
         .into_iter()
         .find(|name| compiles(name))
-        .map(|name| Cxx {
-            program: name.to_owned(),
-            tell: name != "c++",
-        })
+        .map(|name| Cxx { program: name.to_owned(), tell: name != "c++" })
 }
 
 /// A compiler without its library's headers is a common half-installation, so a header is part of the question.
@@ -35,10 +32,7 @@ fn compiles(program: &str) -> bool {
     use std::io::Write as _;
     let mut command = shell::command(program);
     command.args(["-x", "c++", "-std=c++17", "-fsyntax-only", "-"]);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let Ok(mut child) = command.spawn() else { return false };
     let Some(mut stdin) = child.stdin.take() else {
         return false;
@@ -79,11 +73,7 @@ pub(crate) fn builtin_headers() -> Option<String> {
     let dir = shell::output(shell::command(cc).arg("-print-file-name=include"))?;
     let dir = dir.trim();
     // clang answers this question with its argument; its headers lie under its resource folder.
-    let found = if std::path::Path::new(dir).is_absolute() {
-        Some(dir.to_owned())
-    } else {
-        clang_headers()
-    };
+    let found = if std::path::Path::new(dir).is_absolute() { Some(dir.to_owned()) } else { clang_headers() };
     found.filter(|dir| std::path::Path::new(dir).join("stddef.h").is_file())
 }
 

@@ -27,10 +27,7 @@ impl Rules {
         let file = place::root().join("deny.toml");
         let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
         let list = |section, key| strings(&text, section, key).ok_or(format!("deny.toml: no `{key} = [` in {section}"));
-        Ok(Self {
-            licences: list("[licenses]", "allow")?,
-            banned: list("[bans]", "deny")?,
-        })
+        Ok(Self { licences: list("[licenses]", "allow")?, banned: list("[bans]", "deny")? })
     }
 
     fn complaint(&self, package: &Package) -> Option<String> {
@@ -60,17 +57,7 @@ struct Package {
 
 fn packages() -> Result<BTreeSet<Package>> {
     let mut tree = cargo::command();
-    tree.args([
-        "tree",
-        "--workspace",
-        "--locked",
-        "--target",
-        "all",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}|{l}",
-    ]);
+    tree.args(["tree", "--workspace", "--locked", "--target", "all", "--prefix", "none", "--format", "{p}|{l}"]);
     let text = shell::output(&mut tree).ok_or("`cargo tree --locked` failed; is Cargo.lock up to date?")?;
     Ok(text.lines().filter_map(package).collect())
 }
@@ -80,11 +67,7 @@ fn package(line: &str) -> Option<Package> {
     let (package, licence) = line.split_once('|')?;
     let mut words = package.split_whitespace();
     let (name, version) = (words.next()?.to_owned(), words.next()?.to_owned());
-    Some(Package {
-        name,
-        version,
-        licence: licence.trim_end_matches("(*)").trim().to_owned(),
-    })
+    Some(Package { name, version, licence: licence.trim_end_matches("(*)").trim().to_owned() })
 }
 
 /// Whether an SPDX expression can be met with the allowed licences. `AND` binds tighter than `OR`; the old spelling
@@ -92,10 +75,7 @@ fn package(line: &str) -> Option<Package> {
 fn satisfies(expression: &str, allowed: &BTreeSet<String>) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
-    let mut parser = Parser {
-        tokens: &tokens,
-        allowed,
-    };
+    let mut parser = Parser { tokens: &tokens, allowed };
     parser.either() == Some(true) && parser.tokens.is_empty()
 }
 
@@ -161,25 +141,12 @@ mod tests {
 
     #[test]
     fn reads_expressions() {
-        for yes in [
-            "MIT",
-            "MIT OR GPL-3.0",
-            "GPL-3.0/MIT",
-            "(MIT OR GPL-2.0) AND Zlib",
-            "MIT AND (Zlib)",
-        ] {
+        for yes in ["MIT", "MIT OR GPL-3.0", "GPL-3.0/MIT", "(MIT OR GPL-2.0) AND Zlib", "MIT AND (Zlib)"] {
             assert!(met(yes), "{yes}");
         }
-        for no in [
-            "",
-            "GPL-3.0",
-            "MIT AND GPL-3.0",
-            "MIT OR",
-            "(MIT",
-            "MIT)",
-            "MIT Zlib",
-            "GPL-3.0 AND MIT OR LGPL-2.1",
-        ] {
+        for no in
+            ["", "GPL-3.0", "MIT AND GPL-3.0", "MIT OR", "(MIT", "MIT)", "MIT Zlib", "GPL-3.0 AND MIT OR LGPL-2.1"]
+        {
             assert!(!met(no), "{no}");
         }
         assert!(met("Apache-2.0 WITH LLVM-exception"));

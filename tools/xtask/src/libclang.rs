@@ -27,38 +27,21 @@ pub(crate) struct Libclang {
 /// The libclang that bindgen will load: `$LIBCLANG_PATH` (a file or its folder), else a known place.
 pub(crate) fn find() -> Option<Libclang> {
     if let Some(named) = std::env::var_os("LIBCLANG_PATH").map(PathBuf::from) {
-        return if named.is_file() {
-            Some(described(named))
-        } else {
-            in_folder(&named)
-        };
+        return if named.is_file() { Some(described(named)) } else { in_folder(&named) };
     }
-    PLACES
-        .iter()
-        .flat_map(|pattern| expand(pattern))
-        .find_map(|dir| in_folder(&dir))
+    PLACES.iter().flat_map(|pattern| expand(pattern)).find_map(|dir| in_folder(&dir))
 }
 
 /// The libclang inside one folder.
 pub(crate) fn in_folder(dir: &Path) -> Option<Libclang> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path()).collect();
     files.sort();
     // A link whose target was removed is not a library.
-    files
-        .into_iter()
-        .find(|file| is_libclang(file) && file.is_file())
-        .map(described)
+    files.into_iter().find(|file| is_libclang(file) && file.is_file()).map(described)
 }
 
 fn is_libclang(file: &Path) -> bool {
-    let name = file
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = name.starts_with("libclang.") || name.starts_with("libclang-");
     // libclang-cpp is another library with other symbols.
     let shared = name.contains(".so") || name.ends_with(".dylib") || name.ends_with(".dll");
@@ -73,17 +56,11 @@ fn described(file: PathBuf) -> Libclang {
 /// Folders `…/clang` beside the library, beside what it links to, and where Debian's packages put them.
 fn header_roots(file: &Path) -> Vec<PathBuf> {
     let real = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
-    let beside = [file, &real]
-        .into_iter()
-        .filter_map(Path::parent)
-        .map(|dir| dir.join("clang"));
+    let beside = [file, &real].into_iter().filter_map(Path::parent).map(|dir| dir.join("clang"));
     // On Debian `libclang-14.so.1` looks under `/usr/lib/llvm-14`; other versions' headers do not count.
     let debian = version_in_name(&real).map(|v| PathBuf::from(format!("/usr/lib/llvm-{v}/lib/clang")));
     let fedora = PathBuf::from("/usr/lib/clang");
-    beside
-        .chain(debian)
-        .chain(file.starts_with("/usr/lib64").then_some(fedora))
-        .collect()
+    beside.chain(debian).chain(file.starts_with("/usr/lib64").then_some(fedora)).collect()
 }
 
 fn version_in_name(file: &Path) -> Option<u32> {
@@ -93,9 +70,7 @@ fn version_in_name(file: &Path) -> Option<u32> {
 
 fn holds_headers(root: &Path) -> bool {
     let versions = std::fs::read_dir(root).into_iter().flatten().flatten();
-    versions
-        .into_iter()
-        .any(|version| version.path().join("include/stddef.h").is_file())
+    versions.into_iter().any(|version| version.path().join("include/stddef.h").is_file())
 }
 
 /// The folders that a pattern stands for.
@@ -114,10 +89,8 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
 fn children(dir: &Path, prefix: &str, suffix: &str) -> Vec<PathBuf> {
     let fits = |name: &str| name.starts_with(prefix) && name[prefix.len()..].ends_with(suffix);
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .filter(|e| e.file_name().to_str().is_some_and(fits))
-        .map(|e| e.path())
-        .collect();
+    let mut found: Vec<PathBuf> =
+        entries.filter(|e| e.file_name().to_str().is_some_and(fits)).map(|e| e.path()).collect();
     // Newest version first, as far as names tell.
     found.sort_by(|a, b| b.cmp(a));
     found

@@ -1,11 +1,7 @@
 //! `cargo xtask`: set-up, demo and checks of the workspace.
 //!
 //! Written on the standard library alone, since it has to compile before anything else is in place.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line tool talks to its terminal"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
 mod cargo;
 mod checks;
@@ -49,9 +45,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &[String]) -> Result {
-    let (command, rest) = args
-        .split_first()
-        .map_or(("help", args), |(first, rest)| (first.as_str(), rest));
+    let (command, rest) = args.split_first().map_or(("help", args), |(first, rest)| (first.as_str(), rest));
     match command {
         "setup" => setup_command(rest),
         "demo" => demo(rest),
@@ -70,9 +64,7 @@ fn run(args: &[String]) -> Result {
 fn none_left(rest: &[String]) -> Result {
     match rest.first() {
         None => Ok(()),
-        Some(extra) => Err(format!(
-            "unexpected argument `{extra}`; `cargo xtask help` lists the commands"
-        )),
+        Some(extra) => Err(format!("unexpected argument `{extra}`; `cargo xtask help` lists the commands")),
     }
 }
 
@@ -91,10 +83,7 @@ fn demo(rest: &[String]) -> Result {
     let env = setup::build_env()?;
     let models = place::root().join("models/tiny");
     if !models.join("bundle.toml").is_file() {
-        return Err(format!(
-            "{} holds no bundle.toml; the checkout is incomplete",
-            models.display()
-        ));
+        return Err(format!("{} holds no bundle.toml; the checkout is incomplete", models.display()));
     }
     cargo::build(&env)?;
     let mut crane = shell::command(cargo::binary("crane"));

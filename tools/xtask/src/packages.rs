@@ -65,9 +65,7 @@ const MANAGERS: [Manager; 5] = [
 
 impl Manager {
     fn here() -> Option<&'static Self> {
-        MANAGERS
-            .iter()
-            .find(|manager| shell::find_on_path(manager.program).is_some())
+        MANAGERS.iter().find(|manager| shell::find_on_path(manager.program).is_some())
     }
 
     fn packages(&self, tools: &[Tool]) -> Vec<&'static str> {
@@ -97,10 +95,7 @@ pub(crate) fn install(missing: &[Tool]) {
     let what = format!("{} with {}", packages.join(", "), manager.program);
     let ask = |args: &[&str], packages: &[&str]| {
         let mut command = shell::command(manager.program);
-        command
-            .args(args)
-            .args(packages)
-            .env("DEBIAN_FRONTEND", "noninteractive");
+        command.args(args).args(packages).env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
     println!("setup: installing {what}");

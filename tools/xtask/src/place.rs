@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 /// The workspace's root folder.
 pub(crate) fn root() -> &'static Path {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    tools
-        .and_then(Path::parent)
-        .expect("xtask lies two folders below the root")
+    tools.and_then(Path::parent).expect("xtask lies two folders below the root")
 }
 
 /// Tools that set-up installs for this project alone; git ignores it, and deleting it is always safe.

@@ -95,10 +95,7 @@ pub(crate) fn build_env() -> Result<BuildEnv> {
 fn advice(missing: &[Tool]) -> String {
     let names: Vec<String> = missing.iter().map(Tool::to_string).collect();
     let command = packages::by_hand(missing);
-    format!(
-        "the build still needs {}. Run this, then the same xtask command again:\n\n  {command}\n",
-        names.join(", ")
-    )
+    format!("the build still needs {}. Run this, then the same xtask command again:\n\n  {command}\n", names.join(", "))
 }
 
 /// Fetches ONNX Runtime into `.local` and returns its library. Later xtask commands use it.
@@ -123,40 +120,27 @@ impl Found {
     fn look() -> Self {
         let libclang = libclang::find().or_else(wheels::libclang);
         // Only a libclang without its own headers makes the compiler's worth a question.
-        let headers = libclang
-            .as_ref()
-            .filter(|l| !l.has_headers)
-            .and_then(|_| compiler::builtin_headers());
+        let headers = libclang.as_ref().filter(|l| !l.has_headers).and_then(|_| compiler::builtin_headers());
         let make = compiler::find_make();
         Self {
             cxx: compiler::find_cxx(),
             cmake: compiler::find_cmake().or_else(wheels::cmake),
             make,
-            ninja: if make {
-                None
-            } else {
-                compiler::find_ninja().or_else(wheels::ninja)
-            },
+            ninja: if make { None } else { compiler::find_ninja().or_else(wheels::ninja) },
             libclang,
             headers,
         }
     }
 
     fn missing(&self) -> Vec<Tool> {
-        let readable = self
-            .libclang
-            .as_ref()
-            .is_some_and(|l| l.has_headers || self.headers.is_some());
+        let readable = self.libclang.as_ref().is_some_and(|l| l.has_headers || self.headers.is_some());
         let all = [
             (Tool::Cxx, self.cxx.is_some()),
             (Tool::Cmake, self.cmake.is_some()),
             (Tool::Make, self.make || self.ninja.is_some()),
             (Tool::Libclang, readable),
         ];
-        all.into_iter()
-            .filter(|(_, found)| !found)
-            .map(|(tool, _)| tool)
-            .collect()
+        all.into_iter().filter(|(_, found)| !found).map(|(tool, _)| tool).collect()
     }
 
     /// Names only what the build would not find by itself, so that plain `cargo` and xtask share one build.
@@ -170,8 +154,7 @@ impl Found {
         }
         if let Some(ninja) = &self.ninja {
             env.set("CMAKE_GENERATOR", "Ninja");
-            env.path_first
-                .extend(ninja.parent().filter(|dir| wheels::owns(dir)).map(Path::to_path_buf));
+            env.path_first.extend(ninja.parent().filter(|dir| wheels::owns(dir)).map(Path::to_path_buf));
         }
         if let Some(libclang) = self.libclang.as_ref().filter(|l| wheels::owns(&l.file)) {
             let dir = libclang.file.parent().expect("a file that was found lies in a folder");
@@ -181,10 +164,7 @@ impl Found {
             // After all others, so that clang's own headers win wherever there are any.
             let theirs = std::env::var("BINDGEN_EXTRA_CLANG_ARGS").unwrap_or_default();
             if !theirs.contains(headers.as_str()) {
-                env.set(
-                    "BINDGEN_EXTRA_CLANG_ARGS",
-                    format!("{theirs} -idirafter {headers}").trim_start().to_owned(),
-                );
+                env.set("BINDGEN_EXTRA_CLANG_ARGS", format!("{theirs} -idirafter {headers}").trim_start().to_owned());
             }
         }
         if let Some(library) = wheels::onnxruntime().filter(|_| std::env::var_os("ORT_DYLIB_PATH").is_none()) {

@@ -25,11 +25,7 @@ fn environment(train: &Path) -> Result<PathBuf> {
     }
     println!("train: making a Python environment in .local/train");
     shell::run_logged(shell::command("python3").args(["-m", "venv"]).arg(&venv))?;
-    shell::run_logged(
-        shell::command(&python)
-            .args(["-m", "pip", "install", "-r"])
-            .arg(&requirements),
-    )?;
+    shell::run_logged(shell::command(&python).args(["-m", "pip", "install", "-r"]).arg(&requirements))?;
     std::fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))?;
     Ok(python)
 }

@@ -41,10 +41,7 @@ pub(crate) fn libclang() -> Option<Libclang> {
 pub(crate) fn onnxruntime() -> Option<PathBuf> {
     let entries = std::fs::read_dir(onnxruntime_dir().join("onnxruntime/capi")).ok()?;
     let is_library = |file: &PathBuf| {
-        let name = file
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         name.starts_with("libonnxruntime.") || name == "onnxruntime.dll"
     };
     entries.flatten().map(|entry| entry.path()).find(is_library)
@@ -68,10 +65,7 @@ fn install(wheels: &[&str], dir: &Path) -> Result {
     // Written beside its place and renamed, so that an interrupted set-up leaves nothing half done.
     let fresh = dir.with_extension("new");
     clear(&fresh)?;
-    command
-        .args(["install", "--no-deps", "--only-binary", ":all:", "--target"])
-        .arg(&fresh)
-        .args(wheels);
+    command.args(["install", "--no-deps", "--only-binary", ":all:", "--target"]).arg(&fresh).args(wheels);
     println!("setup: installing {} into .local", wheels.join(", "));
     shell::run_logged(&mut command)?;
     clear(dir)?;
