@@ -8,7 +8,6 @@ mod checks;
 mod compiler;
 mod dependencies;
 mod libclang;
-
 mod packages;
 mod place;
 mod setup;
