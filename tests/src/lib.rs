@@ -1,1 +1,16 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests share: the `crane` binary, a library of its own for every test, and what a run answered.
+
+mod bench;
+mod bundle;
+mod outcome;
+
+pub use bench::{Bench, binary};
+pub use bundle::{copy_of_models, models};
+pub use outcome::Outcome;
+
+/// A picture of `tests/data`; its README says what each is.
+pub fn picture(name: &str) -> std::path::PathBuf {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
+    assert!(file.is_file(), "tests/data/{name} is part of the repository");
+    file
+}
