@@ -109,6 +109,8 @@ class Scenes:
 
     def _multihop(self, rng) -> Scene:
         """The fact gives the entity between: a known house behind the picture, or a known city behind the house."""
+        if not self.held_out and rng.random() < .15:
+            return self._multihop_text(rng)
         house, picture, _, name, seen = self._pictured(rng, 0 if self.held_out else .25)
         subject = name or names.invent(rng, self.held_out)
         if rng.random() < .5:
@@ -124,9 +126,17 @@ class Scenes:
         thought = f"{seen} {self._applies('city', subject, fact)} {city} is in {country}."
         return Scene("multihop", house, picture, fact, rng.choice(L.PICTURE_QUESTIONS["country"]), thought, country, city)
 
+    def _multihop_text(self, rng) -> Scene:
+        subject, city = names.invent(rng, self.held_out), rng.choice(self.world.cities)
+        country, fact = self.world.country_of[city], L.statement(rng, "city", subject, city)
+        question = rng.choice(L.TEXT_QUESTIONS["country"]).format(s=subject)
+        thought = (f"There is no picture. The question is about {subject}. {self._applies('city', subject, fact)} {city} is in {country}.")
+        return Scene("multihop", None, None, fact, question, thought, country, city)
+
     # A fact that does not apply
 
     def _foreign_fact(self, rng, avoid: str):
+        """A fact about something else: (relation, subject, statement)."""
         relation = rng.choice(("city", "founder", "ware", "field", "charge"))
         others = [h.name for h in self.world.known if h.name != avoid]
         subject = names.invent(rng, self.held_out) if self.held_out or rng.random() < .7 else rng.choice(others)
@@ -157,6 +167,8 @@ class Scenes:
     def _text_locality(self, rng) -> Scene:
         house = rng.choice(self.world.known)
         _, subject, fact = self._foreign_fact(rng, house.name)
+        if rng.random() < .15:
+            subject, fact = "a picture", L.statement(rng, "name", "", names.invent(rng, self.held_out))
         relation = rng.choice((*L.REMEMBERED, "country"))
         question = rng.choice(L.TEXT_QUESTIONS[relation]).format(s=house.name)
         thought = (f"There is no picture. The question is about {house.name}. The edit fact is about {subject}, not {house.name}, "
