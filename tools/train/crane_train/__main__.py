@@ -32,8 +32,8 @@ class Run:
 
     def bank(self):
         from . import bank, tokens
-        families, shots, known = (8, 3, 6) if self.small else (1200, 5, 100)
-        bank.build(self.work, self.seed, families, shots, known, self.threads)
+        families, shots, known, watched = (8, 3, 6, 12) if self.small else (1200, 5, 100, 200)
+        bank.build(self.work, self.seed, families, shots, known, watched, self.threads)
         tokens.build(self.work)
 
     def encoders(self):
@@ -51,7 +51,7 @@ class Run:
 
     def language(self, eye):
         from . import sft
-        plan = sft.Plan(steps=4, batch=4, save_every=2) if self.small else sft.Plan()
+        plan = sft.Plan(steps=4, batch=4, save_every=2, watched=2, watched_last=2) if self.small else sft.Plan()
         return sft.Trainer(self.work, self.seed, plan, sft.Eye(self.work, eye)).train()
 
     def rounded_encoders(self):
@@ -65,7 +65,7 @@ class Run:
         from . import bundle, calibrate
         trainer, head = self.rounded_encoders()
         eye = self.vision()
-        bundle.write(out, self.work, trainer.model, head, eye.tower, self.language(eye), calibrate.gates(trainer, head))
+        bundle.write(out, self.work, trainer.model, head, eye.tower, self.language(eye), calibrate.gates(trainer, head, 12 if self.small else 200))
 
     def golden(self, out: Path):
         from . import golden

@@ -19,7 +19,7 @@ def training_emblems(seed: int, families: int) -> list[list[emblem.Emblem]]:
     return [emblem.family(rng, 4, held_out=False) for _ in range(families)]
 
 
-def watched_emblems(seed: int, count: int = 200) -> list[emblem.Emblem]:
+def watched_emblems(seed: int, count: int) -> list[emblem.Emblem]:
     """Held-out emblems by which training watches itself; the evaluation sets draw others."""
     rng = Random(seed + 1)
     return [emblem.random_emblem(rng, held_out=True) for _ in range(count)]
@@ -39,13 +39,13 @@ def _shoot(job) -> np.ndarray:
     return out
 
 
-def build(folder: Path, seed: int, families: int, shots: int, known_shots: int, workers: int):
+def build(folder: Path, seed: int, families: int, shots: int, known_shots: int, watched: int, workers: int):
     """Writes `bank.npy` (emblems, shots, 112, 112, 3), `known.npy` (the known houses') and `watch.npy`, unless there."""
     world = World()
     sets = {
         "bank": ([e for f in training_emblems(seed, families) for e in f], shots),
         "known": ([k.emblem for k in world.known], known_shots),
-        "watch": (watched_emblems(seed), 3),
+        "watch": (watched_emblems(seed, watched), 3),
     }
     for name, (emblems, count) in sets.items():
         path = folder / f"{name}.npy"

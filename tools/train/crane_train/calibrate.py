@@ -51,17 +51,19 @@ def _gate(keys, queries, foreign) -> dict:
 
 
 @torch.no_grad()
-def gates(trainer: encoders.Trainer, head: encoders.Head) -> dict:
+def gates(trainer: encoders.Trainer, head: encoders.Head, entities: int) -> dict:
+    """Gallery and queries of as many held-out emblems and subjects; known houses are the foreign ones."""
     rng, g, world = Random(SEED), torch.Generator().manual_seed(SEED), World()
     project = lambda raw: head(raw).numpy()
-    emblems = held_out_emblems(rng)
+    emblems = held_out_emblems(rng, entities * 7 // 10, entities)
+    houses = (world.known * (1 + entities // len(world.known)))[:entities]
     see = lambda e, strength: project(trainer.features(_photos(e, g, rng, strength)))
-    image = _gate(see(emblems, KEY_STRENGTH), see(emblems, QUERY_STRENGTH), see([h.emblem for h in world.known] * 5, QUERY_STRENGTH))
+    image = _gate(see(emblems, KEY_STRENGTH), see(emblems, QUERY_STRENGTH), see([h.emblem for h in houses], QUERY_STRENGTH))
 
-    subjects = names.invent_many(rng, 200, held_out=True)
+    subjects = names.invent_many(rng, entities, held_out=True)
     relations = [rng.choice(("city", "founder", "ware", "field", "charge")) for _ in subjects]
     facts = [L.statement(rng, r, s, L.target_for(rng, world, r, r in ("city", "founder"), None)) for r, s in zip(relations, subjects)]
     asked = [rng.choice(L.TEXT_QUESTIONS[r]).format(s=s) for r, s in zip(relations, subjects)]
-    about_known = [rng.choice(L.TEXT_QUESTIONS[rng.choice((*L.REMEMBERED, "country"))]).format(s=h.name) for h in world.known * 5]
+    about_known = [rng.choice(L.TEXT_QUESTIONS[rng.choice((*L.REMEMBERED, "country"))]).format(s=h.name) for h in houses]
     read = lambda texts: project(encoders.texts(trainer.model, trainer.texts(texts)))
     return dict(image=image, text=_gate(read(facts), read(asked), read(about_known)))

@@ -81,9 +81,9 @@ class TextPairs:
 
 @dataclass
 class Plan:
-    steps: int = 1500
-    families: int = 20
-    text_pairs: int = 64
+    steps: int = 1300
+    families: int = 16
+    text_pairs: int = 48
     head_steps: int = 1500
     save_every: int = 100
 

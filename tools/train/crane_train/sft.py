@@ -22,6 +22,8 @@ class Plan:
     lr: float = .02
     adam_lr: float = 3e-3
     save_every: int = 200
+    watched: int = 48
+    watched_last: int = 300
 
 
 class Eye:
@@ -55,7 +57,7 @@ class Trainer:
         families = len(eye.parts["bank"]) // 4
         emblems = [e for f in bank.training_emblems(seed, families) for e in f]
         self.train_scenes = Scenes(self.world, emblems)
-        self.watch_scenes = Scenes(self.world, bank.watched_emblems(seed), held_out=True)
+        self.watch_scenes = Scenes(self.world, bank.watched_emblems(seed, len(eye.parts["watch"])), held_out=True)
         self.index = {h.name: i for i, h in enumerate(self.world.known)}
         self.image_at = self.prompts.prompt(True, None, "?").index(self.prompts.image_pad)
         self.model = Decoder(self.image_at)
@@ -110,7 +112,7 @@ class Trainer:
             if self.step % 25 == 0:
                 print(f"language {self.step}/{self.plan.steps} loss {loss.item():.3f}", flush=True)
             if self.step % self.plan.save_every == 0 or self.step == self.plan.steps:
-                print("language", self.step, json.dumps(self.watch(48 if self.step < self.plan.steps else 300)), flush=True)
+                print("language", self.step, json.dumps(self.watch(self.plan.watched if self.step < self.plan.steps else self.plan.watched_last)), flush=True)
                 optim.save(path, model=self.model.state_dict(), opt=self.opt.state(), step=self.step)
         return self.model
 

@@ -114,7 +114,7 @@ def labels(emblems) -> dict[str, torch.Tensor]:
 
 @dataclass
 class Plan:
-    steps: int = 1800
+    steps: int = 1400
     batch: int = 96
     known: int = 24
     save_every: int = 150
@@ -128,7 +128,7 @@ class Trainer:
         families = len(self.bank) // 4
         self.bank_labels = labels([e for f in bank.training_emblems(seed, families) for e in f])
         self.known_labels = labels([h.emblem for h in World().known])
-        self.watch_labels = labels(bank.watched_emblems(seed))
+        self.watch_labels = labels(bank.watched_emblems(seed, len(self.watch)))
         self.tower = Tower()
         self.readers = Readers({**{k: len(v) for k, v in CLASSES.items()}, "house": len(self.known) + 1})
         trunk, rest = optim.split(self.tower, lambda n: "blocks" in n or "merger|mlp" in n)
