@@ -1,10 +1,10 @@
 //! Crane's runtime: a person's corrections, searched and reasoned with on the device.
 
-mod bundle;
+pub mod bundle;
 mod cancel;
 mod error;
 mod gate;
-mod image;
+pub mod image;
 pub mod index;
 pub mod library;
 pub mod model;
