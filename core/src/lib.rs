@@ -1,12 +1,20 @@
 //! Crane's runtime: a person's corrections, searched and reasoned with on the device.
+//!
+//! [`Runtime`] is the entry point: open it on a bundle of models and a library of facts, add facts, ask questions.
+//! `core/docs/ARCHITECTURE.md` has the layers, the data flow and the guarantees.
 
+mod answer;
+pub mod backend;
 pub mod bundle;
 mod cancel;
+mod cite;
 mod error;
 mod gate;
 pub mod image;
 pub mod index;
+mod lazy;
 pub mod library;
+mod load;
 pub mod model;
 mod pipeline;
 mod prompt;
@@ -16,10 +24,15 @@ mod runtime;
 mod trace;
 mod types;
 
-pub mod backend;
-
+pub use answer::{Answer, AnswerEvent, Preview};
 pub use cancel::CancelToken;
+pub use cite::cites;
 pub use error::{Error, ErrorKind, Result};
+pub use gate::{Calibration, Decision, Gate, PassReason};
+pub use pipeline::MAX_QUESTION_CHARS;
+pub use route::Route;
+pub use runtime::{Backends, OpenOptions, Runtime};
+pub use trace::{ReplyTrace, StageTimes, Trace};
 pub use types::{
     EMBEDDING_DIM, Embedding, Fact, FactId, FactState, Fingerprint, Hit, KeyId, Modality, NewFact, Question, RawEmbedding,
 };

@@ -1,1 +1,221 @@
-//! TODO(owner)
+//! One question, end to end: route, embed, search, gate, recall, prompt, generate, reply.
+//!
+//! [`ask`] is the product's main job. Everything that decides something is a pure function beside it; everything that
+//! computes is behind the traits of [`crate::model`]; everything stored is in the [`Library`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::answer::{Answer, AnswerEvent, Preview};
+use crate::bundle::RetrievalSpec;
+use crate::cancel::CancelToken;
+use crate::cite::cites;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gate::{Decision, decide};
+use crate::image::Rgb;
+use crate::library::Library;
+use crate::model::{GenerateRequest, Generated, Generator, ImageEncoder, Projection, TextEncoder};
+use crate::prompt::PromptTemplate;
+use crate::reply::{Delta, Reply, ReplyParser};
+use crate::route::{Route, route};
+use crate::trace::{ReplyTrace, StageTimes, Trace};
+use crate::types::{Embedding, Fact, Hit, Question};
+
+/// Most characters of a question.
+pub const MAX_QUESTION_CHARS: usize = 8_000;
+
+/// How many hits a search returns: enough for the trace and for a runner-up behind a fact of several keys.
+const TOP: usize = 8;
+
+/// Both towers and the head of one bundle.
+pub(crate) struct Encoders {
+    pub(crate) image: Arc<dyn ImageEncoder>,
+    pub(crate) text: Arc<dyn TextEncoder>,
+    pub(crate) head: Arc<dyn Projection>,
+    /// What runs them.
+    pub(crate) backend: String,
+}
+
+/// The language model and where it runs.
+pub(crate) struct Language {
+    pub(crate) generator: Arc<dyn Generator>,
+    pub(crate) device: String,
+}
+
+/// Gives models when they are needed; loading is its business.
+pub(crate) trait Models {
+    /// Says that the language model will be needed soon.
+    fn expect_language(&self);
+    fn encoders(&self) -> Result<Arc<Encoders>>;
+    fn language(&self) -> Result<Arc<Language>>;
+}
+
+/// What a question is answered with.
+pub(crate) struct Pipeline<'a> {
+    pub(crate) models: &'a dyn Models,
+    /// None where nothing has been stored yet.
+    pub(crate) library: Option<&'a Library>,
+    pub(crate) retrieval: &'a RetrievalSpec,
+    pub(crate) template: &'a PromptTemplate,
+    /// Most tokens of a thought.
+    pub(crate) thought_tokens: u32,
+    /// Most tokens of an answer.
+    pub(crate) answer_tokens: u32,
+}
+
+/// What retrieval found.
+struct Found {
+    photo: Option<Rgb>,
+    fact: Option<Fact>,
+    trace: Trace,
+}
+
+/// Answers one question and tells `on_event` on the way.
+pub(crate) fn ask(
+    pipeline: &Pipeline<'_>,
+    question: &Question,
+    cancel: &CancelToken,
+    on_event: &mut dyn FnMut(AnswerEvent),
+) -> Result<Answer> {
+    let start = Instant::now();
+    check_question(question)?;
+    // It loads while the encoders work.
+    pipeline.models.expect_language();
+
+    let Found { photo, fact, mut trace } = retrieve(pipeline, question, cancel, on_event)?;
+
+    let statement = fact.as_ref().map(|fact| fact.statement.as_str());
+    let prompt = pipeline.template.build(photo.is_some(), statement, &question.text);
+    let request = GenerateRequest {
+        parts: prompt.parts(photo.as_ref()),
+        thought_tokens: pipeline.thought_tokens,
+        answer_tokens: pipeline.answer_tokens,
+    };
+    let language = timed(&mut trace.times.load_us, || pipeline.models.language())?;
+    cancel.check()?;
+    let mut on_delta = |delta: Delta<'_>| {
+        if trace.times.first_text_us == 0 {
+            trace.times.first_text_us = us(start.elapsed());
+        }
+        on_event(match delta {
+            Delta::Think(text) => AnswerEvent::ThinkDelta(text.to_owned()),
+            Delta::Answer(text) => AnswerEvent::AnswerDelta(text.to_owned()),
+        });
+    };
+    let (reply, generated) = generate(&*language.generator, &request, cancel, &mut on_delta)?;
+
+    add_times(&mut trace.times, &generated, start);
+    trace.reply = Some(reply_trace(&reply, &generated, fact.as_ref(), &language.device));
+    Ok(Answer { text: reply.answer, thought: reply.thought, fact, trace })
+}
+
+/// Finds the fact that would fire, and stops there.
+pub(crate) fn preview(pipeline: &Pipeline<'_>, question: &Question, cancel: &CancelToken) -> Result<Preview> {
+    let start = Instant::now();
+    check_question(question)?;
+    let Found { fact, mut trace, .. } = retrieve(pipeline, question, cancel, &mut |_| ())?;
+    trace.times.total_us = us(start.elapsed());
+    Ok(Preview { fact, trace })
+}
+
+/// Route, decode, embed, search, gate, recall.
+fn retrieve(
+    pipeline: &Pipeline<'_>,
+    question: &Question,
+    cancel: &CancelToken,
+    on_event: &mut dyn FnMut(AnswerEvent),
+) -> Result<Found> {
+    let mut times = StageTimes::default();
+    let route = route(question);
+    on_event(AnswerEvent::Routed(route));
+
+    let photo = timed(&mut times.decode_us, || question.image.as_deref().map(Rgb::decode).transpose())?;
+    let encoders = timed(&mut times.load_us, || pipeline.models.encoders())?;
+    cancel.check()?;
+    let query = timed(&mut times.embed_us, || embed(&encoders, photo.as_ref(), &question.text))?;
+    cancel.check()?;
+
+    let gate = pipeline.retrieval.gate(route.modality());
+    let hits = timed(&mut times.search_us, || search(pipeline.library, route, &query))?;
+    let decision = decide(&hits, gate);
+    let fact = timed(&mut times.recall_us, || recall(pipeline.library, &decision))?;
+    on_event(AnswerEvent::Decided { decision, fact: fact.clone() });
+
+    let (threshold, encoder) = (gate.threshold, encoders.backend.clone());
+    let trace = Trace { route, hits, decision, threshold, encoder, reply: None, times };
+    Ok(Found { photo, fact, trace })
+}
+
+/// The query vector: of the photo where there is one, else of the words (see [`route`]).
+fn embed(encoders: &Encoders, photo: Option<&Rgb>, text: &str) -> Result<Embedding> {
+    let raw = match photo {
+        Some(photo) => encoders.image.embed_image(photo)?,
+        None => encoders.text.embed_text(text)?,
+    };
+    encoders.head.project(&raw)
+}
+
+fn search(library: Option<&Library>, route: Route, query: &Embedding) -> Result<Vec<Hit>> {
+    library.map_or_else(|| Ok(Vec::new()), |library| library.search(route.modality(), query, TOP))
+}
+
+fn recall(library: Option<&Library>, decision: &Decision) -> Result<Option<Fact>> {
+    let (Some(library), Some(id)) = (library, decision.fired()) else { return Ok(None) };
+    library.get(id).map(Some)
+}
+
+/// Runs the language model and reads its reply.
+fn generate(
+    generator: &dyn Generator,
+    request: &GenerateRequest<'_>,
+    cancel: &CancelToken,
+    on_delta: &mut dyn FnMut(Delta<'_>),
+) -> Result<(Reply, Generated)> {
+    let mut parser = ReplyParser::new();
+    let generated = generator.generate(request, cancel, &mut |piece| parser.push(piece, on_delta))?;
+    Ok((parser.finish(on_delta), generated))
+}
+
+fn reply_trace(reply: &Reply, generated: &Generated, fact: Option<&Fact>, device: &str) -> ReplyTrace {
+    ReplyTrace {
+        device: device.to_owned(),
+        cited: fact.map(|fact| cites(&reply.thought, &fact.statement, fact.target.as_deref())),
+        well_formed: reply.well_formed,
+        finish: generated.finish,
+        prompt_tokens: generated.prompt_tokens,
+        reply_tokens: generated.reply_tokens,
+    }
+}
+
+fn add_times(times: &mut StageTimes, generated: &Generated, start: Instant) {
+    times.image_us = generated.image_us;
+    times.prompt_us = generated.prompt_us;
+    times.generate_us = generated.generate_us;
+    times.total_us = us(start.elapsed());
+}
+
+/// A question has words, and not too many of them.
+fn check_question(question: &Question) -> Result<()> {
+    let text = &question.text;
+    let invalid = |message: String| Err(Error::new(ErrorKind::InvalidInput, message));
+    if text.trim().is_empty() {
+        return invalid("the question is empty: ask something".to_owned());
+    }
+    // A character is at most 4 bytes: a huge text is refused without counting it.
+    if text.len() > MAX_QUESTION_CHARS * 4 || text.chars().count() > MAX_QUESTION_CHARS {
+        return invalid(format!("the question is longer than {MAX_QUESTION_CHARS} characters: shorten it"));
+    }
+    Ok(())
+}
+
+/// Runs a stage and adds its time to `spent`.
+fn timed<T>(spent: &mut u64, stage: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = stage();
+    *spent += us(start.elapsed());
+    result
+}
+
+fn us(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
