@@ -42,6 +42,8 @@ pub enum Decision {
         fact: FactId,
         /// Cosine similarity of its best key, -1 to 1.
         score: f32,
+        /// What its score had to reach.
+        threshold: f32,
         /// Calibrated probability that it applies, 0 to 1.
         confidence: f32,
         /// The best hit of another fact.
@@ -98,14 +100,14 @@ pub(crate) fn decide(hits: &[Hit], gate: &Gate) -> Decision {
     let Some(best) = hits.first() else {
         return Decision::Pass { reason: PassReason::EmptyIndex };
     };
-    let confidence = gate.calibration.confidence(best.score);
+    let (threshold, confidence) = (gate.threshold, gate.calibration.confidence(best.score));
     // `>=` is false for NaN: a broken score never fires.
-    if best.score >= gate.threshold {
+    if best.score >= threshold {
         let runner_up = hits.iter().find(|hit| hit.fact != best.fact).copied();
         let margin = runner_up.map(|hit| best.score - hit.score);
-        return Decision::Fire { fact: best.fact, score: best.score, confidence, runner_up, margin };
+        return Decision::Fire { fact: best.fact, score: best.score, threshold, confidence, runner_up, margin };
     }
-    Decision::Pass { reason: PassReason::BelowThreshold { best: *best, confidence, threshold: gate.threshold } }
+    Decision::Pass { reason: PassReason::BelowThreshold { best: *best, confidence, threshold } }
 }
 
 #[cfg(test)]

@@ -3,11 +3,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Loads a `T` when it is first needed. A load that failed is tried again by the next who asks.
+///
+/// Dropping it stops a load in the background and waits for its end: a process must not exit while a C++ library is
+/// still starting up on another thread.
 pub(crate) struct Lazy<T> {
-    load: Arc<dyn Fn() -> Result<T> + Send + Sync>,
+    load: Arc<dyn Fn(&CancelToken) -> Result<T> + Send + Sync>,
+    cancel: CancelToken,
     slot: Mutex<Slot<T>>,
 }
 
@@ -18,17 +23,18 @@ enum Slot<T> {
 }
 
 impl<T: Send + Sync + 'static> Lazy<T> {
-    pub(crate) fn new(load: impl Fn() -> Result<T> + Send + Sync + 'static) -> Self {
-        Self { load: Arc::new(load), slot: Mutex::new(Slot::Empty) }
+    /// `load` should end soon after its token is set.
+    pub(crate) fn new(load: impl Fn(&CancelToken) -> Result<T> + Send + Sync + 'static) -> Self {
+        Self { load: Arc::new(load), cancel: CancelToken::new(), slot: Mutex::new(Slot::Empty) }
     }
 
     /// Begins to load in the background, unless that has begun; whoever needs the value finds it, or the error.
     pub(crate) fn start(&self) {
         let mut slot = self.slot();
         if let Slot::Empty = *slot {
-            let load = Arc::clone(&self.load);
+            let (load, cancel) = (Arc::clone(&self.load), self.cancel.clone());
             // Without a thread to spare the value is loaded by whoever needs it.
-            if let Ok(thread) = thread::Builder::new().name("crane-load".into()).spawn(move || load()) {
+            if let Ok(thread) = thread::Builder::new().name("crane-load".into()).spawn(move || load(&cancel)) {
                 *slot = Slot::Loading(thread);
             }
         }
@@ -40,7 +46,7 @@ impl<T: Send + Sync + 'static> Lazy<T> {
         let loaded = match std::mem::replace(&mut *slot, Slot::Empty) {
             Slot::Ready(value) => Ok(value),
             Slot::Loading(thread) => thread.join().unwrap_or_else(|_| Err(panicked())).map(Arc::new),
-            Slot::Empty => (self.load)().map(Arc::new),
+            Slot::Empty => (self.load)(&self.cancel).map(Arc::new),
         };
         if let Ok(value) = &loaded {
             *slot = Slot::Ready(Arc::clone(value));
@@ -62,6 +68,17 @@ impl<T: Send + Sync + 'static> Lazy<T> {
     }
 }
 
+impl<T> Drop for Lazy<T> {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        let slot = self.slot.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Slot::Loading(thread) = std::mem::replace(slot, Slot::Empty) {
+            // What came of it matters no more.
+            drop(thread.join());
+        }
+    }
+}
+
 fn panicked() -> Error {
     Error::new(ErrorKind::Internal, "loading a model failed inside its library; please report this")
 }
@@ -75,7 +92,7 @@ mod tests {
     fn counting() -> (Arc<AtomicUsize>, Lazy<usize>) {
         let count = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&count);
-        (count, Lazy::new(move || Ok(counted.fetch_add(1, Ordering::SeqCst))))
+        (count, Lazy::new(move |_| Ok(counted.fetch_add(1, Ordering::SeqCst))))
     }
 
     #[test]
@@ -101,7 +118,7 @@ mod tests {
     #[test]
     fn a_failure_is_reported_and_tried_again() {
         let tries = AtomicUsize::new(0);
-        let lazy = Lazy::new(move || match tries.fetch_add(1, Ordering::SeqCst) {
+        let lazy = Lazy::new(move |_| match tries.fetch_add(1, Ordering::SeqCst) {
             0 => Err(Error::new(ErrorKind::ModelMissing, "not yet")),
             1 => panic!("worse"),
             n => Ok(n),
@@ -111,5 +128,21 @@ mod tests {
         lazy.start();
         assert_eq!(lazy.get().unwrap_err().kind(), ErrorKind::Internal);
         assert_eq!(*lazy.get().unwrap(), 2);
+    }
+
+    #[test]
+    fn dropping_stops_the_load_and_waits_for_it() {
+        let ended = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&ended);
+        let lazy = Lazy::new(move |cancel| {
+            while !cancel.is_cancelled() {
+                thread::yield_now();
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            cancel.check()
+        });
+        lazy.start();
+        drop(lazy);
+        assert_eq!(ended.load(Ordering::SeqCst), 1);
     }
 }

@@ -1,19 +1,48 @@
 //! Which backend serves which trait. The only place where the runtime meets them.
 
 use crate::bundle::Bundle;
+use crate::cancel::CancelToken;
 use crate::error::Result;
 use crate::pipeline::{Encoders, Language};
 use crate::runtime::OpenOptions;
 
-/// Loads both towers and the head.
+/// Both towers and the head; each is read from disk when it is first needed.
+#[cfg(feature = "onnx")]
+pub(crate) fn encoders(bundle: &Bundle, options: &OpenOptions) -> Result<Encoders> {
+    use std::sync::Arc;
+
+    use crate::backend::{OnnxEncoders, OnnxOptions};
+
+    let threads = options.threads.map(Into::into);
+    let models = Arc::new(OnnxEncoders::open_with(bundle, &OnnxOptions { threads, ..OnnxOptions::default() })?);
+    let backend = models.backend_name().to_owned();
+    let (image, text, head) = (Arc::clone(&models), Arc::clone(&models), Arc::clone(&models));
+    let warm_up = Box::new(move |modality| models.warm_up(modality));
+    Ok(Encoders { image, text, head, warm_up, backend })
+}
+
+/// The language model with its vision tower; loading ends early when `cancel` is set.
+#[cfg(feature = "llama")]
+pub(crate) fn language(bundle: &Bundle, options: &OpenOptions, cancel: &CancelToken) -> Result<Language> {
+    use std::sync::Arc;
+
+    use crate::backend::{LlamaGenerator, LlamaOptions};
+
+    let OpenOptions { threads, gpu_layers, .. } = *options;
+    let generator = LlamaGenerator::open(bundle, LlamaOptions { threads, gpu_layers, cancel: cancel.clone() })?;
+    let device = generator.device().to_owned();
+    Ok(Language { generator: Arc::new(generator), device })
+}
+
+/// This build has no encoders.
 #[cfg(not(feature = "onnx"))]
 pub(crate) fn encoders(_: &Bundle, _: &OpenOptions) -> Result<Encoders> {
     Err(left_out("onnx"))
 }
 
-/// Loads the language model with its vision tower.
+/// This build has no language model.
 #[cfg(not(feature = "llama"))]
-pub(crate) fn language(_: &Bundle, _: &OpenOptions) -> Result<Language> {
+pub(crate) fn language(_: &Bundle, _: &OpenOptions, _: &CancelToken) -> Result<Language> {
     Err(left_out("llama"))
 }
 

@@ -19,7 +19,7 @@ use crate::prompt::PromptTemplate;
 use crate::reply::{Delta, Reply, ReplyParser};
 use crate::route::{Route, route};
 use crate::trace::{ReplyTrace, StageTimes, Trace};
-use crate::types::{Embedding, Fact, Hit, Question};
+use crate::types::{Embedding, Fact, Hit, Modality, Question};
 
 /// Most characters of a question.
 pub const MAX_QUESTION_CHARS: usize = 8_000;
@@ -32,6 +32,8 @@ pub(crate) struct Encoders {
     pub(crate) image: Arc<dyn ImageEncoder>,
     pub(crate) text: Arc<dyn TextEncoder>,
     pub(crate) head: Arc<dyn Projection>,
+    /// Loads what one modality needs, where that has not happened yet.
+    pub(crate) warm_up: Box<dyn Fn(Modality) -> Result<()> + Send + Sync>,
     /// What runs them.
     pub(crate) backend: String,
 }
@@ -46,7 +48,8 @@ pub(crate) struct Language {
 pub(crate) trait Models {
     /// Says that the language model will be needed soon.
     fn expect_language(&self);
-    fn encoders(&self) -> Result<Arc<Encoders>>;
+    /// The encoders, ready for one modality.
+    fn encoders(&self, modality: Modality) -> Result<Arc<Encoders>>;
     fn language(&self) -> Result<Arc<Language>>;
 }
 
@@ -130,7 +133,7 @@ fn retrieve(
     on_event(AnswerEvent::Routed(route));
 
     let photo = timed(&mut times.decode_us, || question.image.as_deref().map(Rgb::decode).transpose())?;
-    let encoders = timed(&mut times.load_us, || pipeline.models.encoders())?;
+    let encoders = timed(&mut times.load_us, || pipeline.models.encoders(route.modality()))?;
     cancel.check()?;
     let query = timed(&mut times.embed_us, || embed(&encoders, photo.as_ref(), &question.text))?;
     cancel.check()?;

@@ -258,7 +258,8 @@ mod tests {
         "<__media__>",
         "<__image__>",
     ];
-    const DEBRIS: &[&str] = &["<", ">", "|", "/", "[", "]", "im_end", "think", " ", "\n", "\u{0}", "é", "‹", "7", "{fact}"];
+    const DEBRIS: &[&str] =
+        &["<", ">", "|", "/", "[", "]", "im_end", "think", " ", "\n", "\u{0}", "é", "‹", "7", "{fact}"];
 
     fn hostile() -> impl Strategy<Value = String> {
         let word = prop_oneof![prop::sample::select(TOKENS), prop::sample::select(DEBRIS)];

@@ -199,7 +199,8 @@ mod tests {
     }
 
     fn text() -> impl Strategy<Value = String> {
-        let tags: &[&str] = &["<think>", "</think>", "<answer>", "</answer>", "<", "</", "think>", " ", "\n", "é", "Oxford"];
+        let tags: &[&str] =
+            &["<think>", "</think>", "<answer>", "</answer>", "<", "</", "think>", " ", "\n", "é", "Oxford"];
         prop::collection::vec(prop_oneof![prop::sample::select(tags).prop_map(str::to_owned), any::<String>()], 0..10)
             .prop_map(|words| words.concat())
     }

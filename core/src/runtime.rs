@@ -1,5 +1,6 @@
 //! The one entry point: a bundle of models and a library of facts, opened together.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::library::{
 use crate::load;
 use crate::pipeline::{self, Encoders, Language, Models, Pipeline};
 use crate::prompt::PromptTemplate;
-use crate::types::{Fact, FactId, NewFact, Question};
+use crate::types::{Fact, FactId, Modality, NewFact, Question};
 
 /// Longer side of the small copies that a library may keep of photos, in pixels.
 const THUMBNAIL_SIDE: u32 = 256;
@@ -35,17 +36,17 @@ pub struct OpenOptions {
     /// Keeps a small JPEG copy of every photo of a new fact, so that a later encoder can embed it again. Off by
     /// default: a library then holds vectors of photos, but no photos.
     pub keep_thumbnails: bool,
-    /// Threads for each model, 1 to 256; none: as many as the machine has cores.
-    pub threads: Option<u32>,
-    /// Layers of the language model to run on the GPU, where this build has a GPU backend; 0: none.
-    pub gpu_layers: u32,
+    /// Threads for each model; none: one per core, as far as that helps.
+    pub threads: Option<NonZeroU32>,
+    /// Layers of the language model to run on a GPU, where this build has one; none: as many as fit; 0: none at all.
+    pub gpu_layers: Option<u32>,
 }
 
 impl OpenOptions {
-    /// These folders, for reading and writing, on the CPU.
+    /// These folders, for reading and writing, everything else as it is best.
     pub fn new(models: impl Into<PathBuf>, library: impl Into<PathBuf>) -> Self {
         let (models, library) = (models.into(), library.into());
-        Self { models, library, read_only: false, keep_thumbnails: false, threads: None, gpu_layers: 0 }
+        Self { models, library, read_only: false, keep_thumbnails: false, threads: None, gpu_layers: None }
     }
 }
 
@@ -86,9 +87,9 @@ impl Runtime {
         let library = open_library(&options, &bundle)?;
         let keep_thumbnails = options.keep_thumbnails;
         let (models, settings) = (Arc::clone(&bundle), options.clone());
-        let encoders = Lazy::new(move || load::encoders(&models, &settings));
+        let encoders = Lazy::new(move |_| load::encoders(&models, &settings));
         let models = Arc::clone(&bundle);
-        let language = Lazy::new(move || load::language(&models, &options));
+        let language = Lazy::new(move |cancel| load::language(&models, &options, cancel));
         Ok(Self { bundle, template, library, encoders, language, keep_thumbnails })
     }
 
@@ -156,7 +157,9 @@ impl Runtime {
     /// Loads every model now, so that the first question need not wait for it.
     pub fn warm_up(&self) -> Result<()> {
         self.language.start();
-        self.encoders.get()?;
+        let encoders = self.encoders.get()?;
+        (encoders.warm_up)(Modality::Image)?;
+        (encoders.warm_up)(Modality::Text)?;
         self.language.get().map(drop)
     }
 
@@ -221,8 +224,10 @@ impl Models for Runtime {
         self.language.start();
     }
 
-    fn encoders(&self) -> Result<Arc<Encoders>> {
-        self.encoders.get()
+    fn encoders(&self, modality: Modality) -> Result<Arc<Encoders>> {
+        let encoders = self.encoders.get()?;
+        (encoders.warm_up)(modality)?;
+        Ok(encoders)
     }
 
     fn language(&self) -> Result<Arc<Language>> {
@@ -253,7 +258,11 @@ fn check_keys(photos: usize, texts: &[String]) -> Result<()> {
         return invalid(format!("{photos} photos: at most {MAX_IMAGE_KEYS} are allowed"));
     }
     if texts.len() > MAX_TEXT_KEYS {
-        return invalid(format!("{} texts besides the statement: at most {} are allowed", texts.len() - 1, MAX_TEXT_KEYS - 1));
+        return invalid(format!(
+            "{} texts besides the statement: at most {} are allowed",
+            texts.len() - 1,
+            MAX_TEXT_KEYS - 1
+        ));
     }
     for (at, text) in texts.iter().enumerate() {
         let name = if at == 0 { "statement" } else { "key text" };
