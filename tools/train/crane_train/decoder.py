@@ -29,12 +29,15 @@ class Layer(nn.Module):
         k = self.k_proj(y).view(n, t, KV_HEADS, WIDTH).transpose(1, 2)
         v = self.v_proj(y).view(n, t, KV_HEADS, WIDTH).transpose(1, 2)
         q, k = _rotate(q, cos, sin), _rotate(k, cos, sin)
+        mask = None
         if cache is not None:
             if "k" in cache:
-                k, v = torch.cat((cache["k"], k), 2), torch.cat((cache["v"], v), 2)
+                past = cache["k"].shape[2]
+                k, v = (torch.cat((cache[c].expand(n, -1, -1, -1), x), 2) for c, x in (("k", k), ("v", v)))
+                mask = torch.ones(t, past + t, dtype=torch.bool).tril(past) if t > 1 else None
             cache["k"], cache["v"] = k, v
         group = HEADS // KV_HEADS
-        out = F.scaled_dot_product_attention(q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1), is_causal=t > 1)
+        out = F.scaled_dot_product_attention(q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1), mask, is_causal=mask is None and t > 1)
         x = x + self.o_proj(out.transpose(1, 2).reshape(n, t, -1))
         y = F.rms_norm(x, (HIDDEN,), self.post_attention_layernorm, 1e-6)
         return x + self.down_proj(F.silu(self.gate_proj(y)) * self.up_proj(y))

@@ -17,13 +17,17 @@ from .world import World
 
 @dataclass
 class Plan:
-    steps: int = 3200
+    steps: int = 1700
     batch: int = 32
     lr: float = .02
     adam_lr: float = 3e-3
     save_every: int = 200
     watched: int = 48
     watched_last: int = 300
+
+
+GROUP = 4
+"""Batches drawn together and sorted by length."""
 
 
 class Eye:
@@ -63,7 +67,8 @@ class Trainer:
         self.model = Decoder(self.image_at)
         trunk, rest = optim.split(self.model, lambda n: "layers" in n)
         self.opt = optim.Optimizer(trunk, rest, plan.lr, plan.adam_lr, decay=.05)
-        self.step = 0
+        self.system = self.prompts.prompt(True, None, "?")[:self.image_at - 1]
+        self.step, self._drawn = 0, (None, [])
 
     def _copying(self, rng: Random) -> tuple[list[int], list[int], None]:
         """Repeat facts or bare names: copying is learnt here, fastest when nothing else is."""
@@ -81,9 +86,22 @@ class Trainer:
         features = self.eye.look(rng, scene, "bank", self.index)
         return self.prompts.prompt(features is not None, scene.fact, scene.question), self.prompts.reply(scene.thought, scene.answer), features
 
-    def _batch(self, rng: Random):
-        copying = 1. if self.step < 150 else .4 if self.step < 350 else .06
-        rows = [self._copying(rng) if rng.random() < copying else self._scene(rng) for _ in range(self.plan.batch)]
+    def _rows(self) -> list:
+        """The next batch. Rows are drawn four batches at a time and sorted by length, so that little is padded."""
+        group, part = divmod(self.step, GROUP)
+        if self._drawn[0] != group:
+            rng = Random(self.seed * 1_000_003 + group)
+            copying = 1. if self.step < 150 else .4 if self.step < 350 else .06
+            rows = [self._copying(rng) if rng.random() < copying else self._scene(rng) for _ in range(GROUP * self.plan.batch)]
+            rows.sort(key=lambda r: len(r[0]) + len(r[1]))
+            batches = [rows[i * self.plan.batch:(i + 1) * self.plan.batch] for i in range(GROUP)]
+            rng.shuffle(batches)
+            self._drawn = group, batches
+        return self._drawn[1][part]
+
+    def _batch(self):
+        rows, system = self._rows(), self.system
+        rows = [(p[len(system):], r, f) for p, r, f in rows]
         length = max(len(p) + len(r) for p, r, _ in rows)
         ids, targets = torch.zeros(len(rows), length, dtype=torch.long), torch.full((len(rows), length), -100)
         for i, (prompt, reply, _) in enumerate(rows):
@@ -101,8 +119,11 @@ class Trainer:
             self.opt.restore(state["opt"])
             self.step = state["step"]
         while self.step < self.plan.steps:
-            ids, targets, pictured, features = self._batch(Random(self.seed * 1_000_003 + self.step))
-            hidden = self.model(ids, pictured, features, (ids == self.prompts.image_pad))
+            ids, targets, pictured, features = self._batch()
+            # Every prompt begins with the same system text: it is computed once, and its keys and values are shared.
+            caches = [{} for _ in self.model.layers]
+            self.model(torch.tensor([self.system]), torch.tensor([False]), caches=caches)
+            hidden = self.model(ids, pictured, features, ids == self.prompts.image_pad, caches, start=len(self.system))
             chosen = targets >= 0
             loss = F.cross_entropy(self.model.logits(hidden[chosen]), targets[chosen])
             self.opt.zero_grad()
