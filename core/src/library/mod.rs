@@ -12,12 +12,260 @@
 //!   .stat() -> Stat   .flush()   .close()
 //! ```
 //!
-//! `Library` is `Send + Sync`, every method takes `&self`. Writers queue on an inner mutex, readers and searches don't
-//! wait for them. Every change is one transaction and one row of an append-only history.
+//! `Library` is `Send + Sync` and every method takes `&self`. Writers queue on an inner mutex; readers and searches
+//! don't wait for them. Every change is one transaction, durable when the call returns, and one row of an append-only
+//! history. Errors hold no facts, questions or vectors.
 
+mod change;
+mod facts;
+mod find;
+mod folder;
 mod record;
+mod schema;
+mod snapshot;
+mod sql;
+mod stat;
+mod vectors;
 
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, TransactionBehavior, params};
+use uuid::Uuid;
+
+pub use facts::Key;
 pub use record::{
     FactFilter, ImageKey, MAX_IMAGE_KEYS, MAX_NAME_CHARS, MAX_RAW_DIM, MAX_TEXT_CHARS, MAX_TEXT_KEYS,
     MAX_THUMBNAIL_BYTES, NewRecord, TextKey,
 };
+pub use stat::Stat;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::{Fingerprint, Modality};
+use change::{Change, Op};
+use find::Watch;
+use folder::{Folder, WriterLock};
+use sql::{damaged, io_error, sql_error};
+use vectors::Vectors;
+
+/// A person's corrections and the indexes that find them.
+pub struct Library {
+    folder: Folder,
+    fingerprint: Fingerprint,
+    id: [u8; 16],
+    vectors: RwLock<Vectors>,
+    /// A change was committed that `vectors` could not take over yet.
+    behind: AtomicBool,
+    readers: Mutex<Vec<Connection>>,
+    access: Access,
+}
+
+enum Access {
+    Write(Mutex<Writer>),
+    Read(Mutex<Watch>),
+}
+
+/// Fields drop in order: the lock goes last.
+struct Writer {
+    connection: Connection,
+    _lock: WriterLock,
+}
+
+impl Library {
+    /// Opens a library for reading and writing; an empty or missing folder becomes a new one.
+    ///
+    /// # Errors
+    /// - `LibraryLocked`: another process (its id is in the message) or this one has it open for writing.
+    /// - `FingerprintMismatch`: its vectors come from other encoders, or another head.
+    /// - `LibraryCorrupt`: damaged, or written by a later version. Nothing in the folder was changed.
+    /// - `InvalidInput`: the path is a file, or a folder with other files; or `raw_dim` is out of range.
+    /// - `ReadOnly`, `StorageFull`, `StorageFailed`: as the system says.
+    pub fn open(path: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<Self> {
+        check_fingerprint(fingerprint)?;
+        let folder = Folder::create(path.as_ref())?;
+        let lock = WriterLock::take(&folder)?;
+        folder.create_database()?;
+        let mut connection = sql::open_writer(&folder.database())?;
+        schema::establish(&mut connection, |tx| insert_library(tx, fingerprint))?;
+        let id = check_library(&connection, fingerprint)?;
+        sql::make_durable(&connection).map_err(sql_error)?;
+        let vectors = load_vectors(&mut connection, &folder)?;
+        let access = Access::Write(Mutex::new(Writer { connection, _lock: lock }));
+        let library = Self::assemble(folder, *fingerprint, id, vectors, access);
+        library.tidy()?;
+        Ok(library)
+    }
+
+    /// Opens an existing library for reading, beside any writer, also in a folder that can't be written.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no library; else as [`Library::open`], without `LibraryLocked`.
+    pub fn open_read_only(path: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<Self> {
+        check_fingerprint(fingerprint)?;
+        let folder = Folder::existing(path.as_ref())?;
+        let mut connection = folder.open_reader()?;
+        if schema::accept(&connection)? != schema::VERSION {
+            let message = "the library has an older schema, or is being created; open it once for writing";
+            return Err(Error::new(ErrorKind::ReadOnly, message));
+        }
+        let id = check_library(&connection, fingerprint)?;
+        let vectors = load_vectors(&mut connection, &folder)?;
+        let watch = Watch::new(connection)?;
+        Ok(Self::assemble(folder, *fingerprint, id, vectors, Access::Read(Mutex::new(watch))))
+    }
+
+    fn assemble(folder: Folder, fingerprint: Fingerprint, id: [u8; 16], vectors: Vectors, access: Access) -> Self {
+        let (vectors, readers) = (RwLock::new(vectors), Mutex::new(Vec::new()));
+        Self { folder, fingerprint, id, vectors, behind: AtomicBool::new(false), readers, access }
+    }
+
+    /// Which encoders and head its vectors come from.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// Whether it was opened for reading only.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self.access, Access::Read(_))
+    }
+
+    /// Brings the index files up to date and empties SQLite's journal, so that the next open is as fast as can be.
+    pub fn flush(&self) -> Result<()> {
+        let mut writer = self.writer()?;
+        self.save_vectors(&mut writer)?;
+        checkpoint(&writer.connection)
+    }
+
+    /// Closes the library: no lock and no journal is left behind, so an app may be suspended after it.
+    /// Dropping does the same and keeps errors to itself.
+    pub fn close(self) -> Result<()> {
+        let Access::Write(writer) = self.access else { return Ok(()) };
+        drop(self.readers);
+        let writer = writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        checkpoint(&writer.connection)?;
+        writer.connection.close().map_err(|(_, error)| sql_error(error))
+    }
+
+    /// The writer, waiting for its turn.
+    fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
+        match &self.access {
+            // A panic inside a transaction has rolled it back: the connection is sound.
+            Access::Write(writer) => Ok(writer.lock().unwrap_or_else(PoisonError::into_inner)),
+            Access::Read(_) => Err(Error::new(ErrorKind::ReadOnly, "the library was opened for reading only")),
+        }
+    }
+
+    /// Runs one change: all of `work` and its history row are committed, or nothing is.
+    fn write<T>(&self, op: Op, work: impl FnOnce(&mut Change<'_>) -> Result<T>) -> Result<T> {
+        let mut writer = self.writer()?;
+        let tx = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
+        let mut change = Change::begin(&tx, op, None, now_ms())?;
+        let result = work(&mut change)?;
+        change.finish()?;
+        tx.commit().map_err(sql_error)?;
+        self.follow(&mut writer);
+        Ok(result)
+    }
+
+    /// Takes a committed change over into the indexes. The change is durable whatever happens here, so errors only
+    /// leave a note for the next search to try again.
+    fn follow(&self, writer: &mut Writer) {
+        let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
+        let followed = vectors.catch_up(&writer.connection);
+        self.behind.store(followed.is_err(), Ordering::Release);
+        let full = followed.is_ok() && vectors.wants_saving();
+        drop(vectors);
+        if full && let Err(error) = self.save_vectors(writer) {
+            tracing::warn!(kind = ?error.kind(), "index files could not be written; the next open takes longer");
+        }
+    }
+
+    /// Writes both generations and lets the database name them; the files named before are removed.
+    fn save_vectors(&self, writer: &mut Writer) -> Result<()> {
+        let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
+        vectors.catch_up(&writer.connection)?;
+        self.behind.store(false, Ordering::Release);
+        vectors.save(&mut writer.connection, &self.folder, self.id, self.fingerprint.digest())
+    }
+
+    /// After opening for writing: large tails become generations, and what a crash left behind is removed.
+    fn tidy(&self) -> Result<()> {
+        let mut writer = self.writer()?;
+        let large = self.vectors.read().unwrap_or_else(PoisonError::into_inner).wants_saving();
+        if large && let Err(error) = self.save_vectors(&mut writer) {
+            tracing::warn!(kind = ?error.kind(), "index files could not be written; opening takes longer");
+        }
+        let keep = vectors::named_files(&writer.connection)?;
+        self.folder.remove_stale(&keep).map_err(|e| io_error("tidying the library's folder", e))
+    }
+
+    /// Runs a query on an idle reading connection, or on a new one.
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = idle.map_or_else(|| self.folder.open_reader(), Ok)?;
+        let result = query(&connection)?;
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        Ok(result)
+    }
+}
+
+fn check_fingerprint(fingerprint: &Fingerprint) -> Result<()> {
+    if (1..=MAX_RAW_DIM).contains(&fingerprint.raw_dim) {
+        return Ok(());
+    }
+    Err(record::invalid(format!("raw_dim is {}, it must be 1 to {MAX_RAW_DIM}", fingerprint.raw_dim)))
+}
+
+fn insert_library(connection: &Connection, fingerprint: &Fingerprint) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO library (only_row, id, created_at, encoders, head, raw_dim) VALUES (1, ?1, ?2, ?3, ?4, ?5)";
+    let id = Uuid::new_v4();
+    let Fingerprint { encoders, head, raw_dim } = fingerprint;
+    connection.execute(sql, params![id.as_bytes(), now_ms(), encoders, head, raw_dim])?;
+    Ok(())
+}
+
+/// The library's id, if its vectors come from these encoders and this head.
+fn check_library(connection: &Connection, fingerprint: &Fingerprint) -> Result<[u8; 16]> {
+    let (id, stored) = connection
+        .query_row("SELECT id, encoders, head, raw_dim FROM library", [], |row| {
+            let stored = Fingerprint { encoders: row.get(1)?, head: row.get(2)?, raw_dim: row.get(3)? };
+            Ok((row.get(0)?, stored))
+        })
+        .map_err(|error| match error {
+            rusqlite::Error::QueryReturnedNoRows => damaged("the library's own row is missing"),
+            other => sql_error(other),
+        })?;
+    let (old, new) = (stored.raw_dim, fingerprint.raw_dim);
+    let message = if old != new {
+        format!("the library holds {old}-wide vectors, these encoders give {new}-wide ones; re-embed it")
+    } else if stored.encoders != fingerprint.encoders {
+        "the library was written with other encoders; use those models or re-embed it".to_owned()
+    } else if stored.head != fingerprint.head {
+        "the library was written with another projection head; use that one or re-project it".to_owned()
+    } else {
+        return Ok(id);
+    };
+    Err(Error::new(ErrorKind::FingerprintMismatch, message))
+}
+
+/// Loads the indexes inside one read transaction, so that files, history and keys are of the same moment.
+fn load_vectors(connection: &mut Connection, folder: &Folder) -> Result<Vectors> {
+    let tx = connection.transaction().map_err(sql_error)?;
+    Vectors::load(&tx, folder)
+}
+
+/// Moves the journal into the database and empties it. A reader in the way only delays that to a later time.
+fn checkpoint(connection: &Connection) -> Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(sql_error)
+}
+
+/// Now, Unix milliseconds.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Both modalities, in the order of their numbers.
+const MODALITIES: [Modality; 2] = [Modality::Image, Modality::Text];

@@ -1,0 +1,77 @@
+//! Search: in memory, beside writers, and for readers in step with the writer's process.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use rusqlite::Connection;
+
+use super::record::check_embedding;
+use super::sql::sql_error;
+use super::{Access, Library, load_vectors, now_ms};
+use crate::error::Result;
+use crate::index::Filter;
+use crate::types::{Embedding, Hit, Modality};
+
+/// A reader's connection that notices changes of other processes.
+pub(super) struct Watch {
+    connection: Connection,
+    version: i64,
+}
+
+impl Watch {
+    pub(super) fn new(connection: Connection) -> Result<Self> {
+        let version = data_version(&connection)?;
+        Ok(Self { connection, version })
+    }
+}
+
+impl Library {
+    /// The best `k` keys of active facts that hold now: highest cosine similarity first, equal ones by smaller key.
+    /// The result is that of a full scan. One fact may appear with several keys.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the embedding is not of unit length.
+    pub fn search(&self, modality: Modality, query: &Embedding, k: usize) -> Result<Vec<Hit>> {
+        self.search_with(modality, query, k, &Filter::active_at(now_ms()))
+    }
+
+    /// The same under another filter; the result is that of a full scan over the rows that pass it.
+    ///
+    /// # Errors
+    /// As [`Library::search`].
+    pub fn search_with(&self, modality: Modality, query: &Embedding, k: usize, filter: &Filter<'_>) -> Result<Vec<Hit>> {
+        check_embedding(query)?;
+        self.catch_up()?;
+        let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(vectors.of(modality).search(query, k, filter))
+    }
+
+    /// Takes over what this process's writer could not hand over, or what another process has written.
+    fn catch_up(&self) -> Result<()> {
+        match &self.access {
+            Access::Write(_) if !self.behind.load(Ordering::Acquire) => Ok(()),
+            Access::Write(_) => {
+                let writer = self.writer()?;
+                let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
+                vectors.catch_up(&writer.connection)?;
+                self.behind.store(false, Ordering::Release);
+                Ok(())
+            }
+            Access::Read(watch) => {
+                let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+                let version = data_version(&watch.connection)?;
+                if version != watch.version {
+                    let fresh = load_vectors(&mut watch.connection, &self.folder)?;
+                    *self.vectors.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+                    watch.version = version;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Changes whenever another connection has committed.
+fn data_version(connection: &Connection) -> Result<i64> {
+    connection.pragma_query_value(None, "data_version", |row| row.get(0)).map_err(sql_error)
+}

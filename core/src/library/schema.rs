@@ -1,0 +1,75 @@
+//! The schema: its version, the current SQL, and the way up from every version before.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::sql::sql_error;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The version this code writes. 1 is the first.
+pub(super) const VERSION: u32 = 1;
+/// SQLite's `application_id` of a fact library: "Crne".
+pub(super) const APPLICATION_ID: u32 = 0x4372_6E65;
+
+const CURRENT: &str = include_str!("schema.sql");
+
+/// Brings a database to the current schema: an empty one is created, an older one upgraded in one transaction.
+/// `prepare` runs inside that transaction for a new database.
+pub(super) fn establish(
+    connection: &mut Connection,
+    prepare: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+) -> Result<()> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
+    let version = accept(&tx)?;
+    if version == VERSION {
+        return Ok(());
+    }
+    if version == 0 {
+        create(&tx).and_then(|()| prepare(&tx)).map_err(sql_error)?;
+    } else {
+        upgrade_from(&tx, version).map_err(sql_error)?;
+    }
+    tx.pragma_update(None, "user_version", VERSION).map_err(sql_error)?;
+    tx.commit().map_err(sql_error)
+}
+
+/// The version of a database that is ours, 0 for one without any tables; otherwise why it isn't taken.
+pub(super) fn accept(connection: &Connection) -> Result<u32> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(sql_error);
+    let version = number("user_version")?;
+    let application = number("application_id")?;
+    let tables = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
+        .map_err(sql_error)?;
+    if tables == 0 && version == 0 && application == 0 {
+        return Ok(0);
+    }
+    check_identity(application, version)
+}
+
+/// Refuses a foreign database and one that a later Crane has written.
+pub(super) fn check_identity(application: i64, version: i64) -> Result<u32> {
+    if application != i64::from(APPLICATION_ID) {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "library.db is another program's database; choose another folder",
+        ));
+    }
+    match u32::try_from(version) {
+        Ok(version @ 1..=VERSION) => Ok(version),
+        _ => Err(Error::new(
+            ErrorKind::LibraryCorrupt,
+            format!("the library has schema {version}, this version knows up to {VERSION}; update Crane to open it"),
+        )),
+    }
+}
+
+fn create(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.execute_batch(CURRENT)
+}
+
+/// One step per old version, each leading to the next; there is none before 1.
+fn upgrade_from(_tx: &Transaction<'_>, version: u32) -> rusqlite::Result<()> {
+    debug_assert!(version < VERSION);
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! The two indexes beside the database: loaded from their generations or from SQLite, kept up with the history.
+
+use std::fs::File;
+
+use half::f16;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use uuid::Uuid;
+
+use super::change::last_change;
+use super::folder::{Folder, index_name};
+use super::sql::{damaged, io_error, sql_error};
+use super::MODALITIES;
+use crate::error::Result;
+use crate::index::kernel::Kernel;
+use crate::index::{Entry, Header, Identity, Index, ROW_LEN, Row, state_of};
+use crate::types::{FactId, FactState, KeyId, Modality, RawEmbedding};
+
+/// Both indexes at one point of the history.
+pub(super) struct Vectors {
+    image: Index,
+    text: Index,
+    /// The last change that they hold.
+    pub(super) change: i64,
+    /// The last change that both generation files hold.
+    pub(super) saved: i64,
+    /// Keys touched since then.
+    pub(super) unsaved: usize,
+}
+
+impl Vectors {
+    /// The index of a modality.
+    pub(super) fn of(&self, modality: Modality) -> &Index {
+        match modality {
+            Modality::Image => &self.image,
+            Modality::Text => &self.text,
+        }
+    }
+
+    fn of_mut(&mut self, modality: Modality) -> &mut Index {
+        match modality {
+            Modality::Image => &mut self.image,
+            Modality::Text => &mut self.text,
+        }
+    }
+
+    /// Whether so much has changed since the generations were written that the next open would take long.
+    pub(super) fn wants_saving(&self) -> bool {
+        self.unsaved > 512.max((self.image.len() + self.text.len()) / 16)
+    }
+
+    /// Loads both indexes as of the connection's present snapshot, so call it inside a read transaction.
+    pub(super) fn load(connection: &Connection, folder: &Folder) -> Result<Self> {
+        let kernel = Kernel::best();
+        let (last, _) = last_change(connection).map_err(sql_error)?;
+        let load = |modality| match read_generation(connection, folder, modality, kernel)? {
+            Some((index, change)) if change <= last => Ok((index, change, change)),
+            _ => Ok((rebuild(connection, modality, kernel)?, last, 0)),
+        };
+        let (image, image_change, image_saved) = load(Modality::Image)?;
+        let (text, text_change, text_saved) = load(Modality::Text)?;
+        let (change, saved) = (image_change.min(text_change), image_saved.min(text_saved));
+        let unsaved = if saved == 0 { image.len() + text.len() } else { 0 };
+        let mut vectors = Self { image, text, change, saved, unsaved };
+        vectors.catch_up(connection)?;
+        Ok(vectors)
+    }
+
+    /// Takes over every change since the one they hold. The cost is that of the facts changed.
+    pub(super) fn catch_up(&mut self, connection: &Connection) -> Result<()> {
+        let (last, _) = last_change(connection).map_err(sql_error)?;
+        let mut facts = connection
+            .prepare_cached("SELECT DISTINCT fact FROM revisions WHERE change > ?1 AND change <= ?2")
+            .map_err(sql_error)?;
+        let mut facts = facts.query(params![self.change, last]).map_err(sql_error)?;
+        while let Some(row) = facts.next().map_err(sql_error)? {
+            self.refresh(connection, &row.get(0).map_err(sql_error)?)?;
+        }
+        self.change = last;
+        Ok(())
+    }
+
+    /// Writes both indexes as new generations, lets the database name them, and removes the files named before.
+    pub(super) fn save(
+        &mut self,
+        connection: &mut Connection,
+        folder: &Folder,
+        library: [u8; 16],
+        fingerprint: [u8; 32],
+    ) -> Result<()> {
+        if self.unsaved == 0 && self.saved == self.change {
+            return Ok(());
+        }
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
+        let sql = "SELECT coalesce(max(generation), 0) FROM generations";
+        let last = tx.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(sql_error)?.unsigned_abs();
+        for modality in MODALITIES {
+            let (generation, change) = (last + 1, self.change.unsigned_abs());
+            let identity = Identity { modality, generation, change, fingerprint, library };
+            let header = self
+                .of(modality)
+                .write(folder.path(), &index_name(modality, generation), &identity)
+                .map_err(|e| io_error("writing an index file", e))?;
+            name_generation(&tx, &header).map_err(sql_error)?;
+        }
+        tx.commit().map_err(sql_error)?;
+        (self.saved, self.unsaved) = (self.change, 0);
+        let keep = named_files(connection)?;
+        folder.remove_stale(&keep).map_err(|e| io_error("removing an old index file", e))
+    }
+
+    fn refresh(&mut self, connection: &Connection, fact: &[u8; 16]) -> Result<()> {
+        let sql = format!("{KEY_SELECT} WHERE k.fact = ?1");
+        let mut keys = connection.prepare_cached(&sql).map_err(sql_error)?;
+        let mut keys = keys.query([fact]).map_err(sql_error)?;
+        while let Some(row) = keys.next().map_err(sql_error)? {
+            let key = KeyRow::read(row)?;
+            let index = self.of_mut(key.modality);
+            if key.is_gone() {
+                // Without a row there is nothing to hide.
+                index.update(key.entry);
+            } else {
+                index.push(key.entry, &key.row);
+            }
+            self.unsaved += 1;
+        }
+        Ok(())
+    }
+}
+
+fn name_generation(tx: &Connection, header: &Header) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO generations (modality, generation, change, digest) VALUES (?1, ?2, ?3, ?4) \
+               ON CONFLICT (modality) DO UPDATE SET generation = ?2, change = ?3, digest = ?4";
+    let modality = KeyRow::code(header.modality);
+    // Both count up from 1, one at a time: they stay far below 2^63.
+    let (generation, change) = (header.generation.cast_signed(), header.change.cast_signed());
+    tx.prepare_cached(sql)?.execute(params![modality, generation, change, header.digest()])?;
+    Ok(())
+}
+
+/// Names of the index files that count.
+pub(super) fn named_files(connection: &Connection) -> Result<Vec<String>> {
+    let mut named = connection.prepare_cached("SELECT modality, generation FROM generations").map_err(sql_error)?;
+    let mut named = named.query([]).map_err(sql_error)?;
+    let mut names = Vec::new();
+    while let Some(row) = named.next().map_err(sql_error)? {
+        let modality = KeyRow::modality(row.get(0).map_err(sql_error)?)?;
+        names.push(index_name(modality, row.get::<_, i64>(1).map_err(sql_error)?.unsigned_abs()));
+    }
+    Ok(names)
+}
+
+/// Reads the generation that the database names; anything wrong with it is reported to the log and answered by `None`.
+fn read_generation(
+    connection: &Connection,
+    folder: &Folder,
+    modality: Modality,
+    kernel: Kernel,
+) -> Result<Option<(Index, i64)>> {
+    let sql = "SELECT generation, digest FROM generations WHERE modality = ?1";
+    let named: Option<(i64, [u8; 32])> = connection
+        .prepare_cached(sql)
+        .and_then(|mut s| s.query_row([KeyRow::code(modality)], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+        .map_err(sql_error)?;
+    let Some((generation, digest)) = named else { return Ok(None) };
+    let name = index_name(modality, generation.unsigned_abs());
+    let read = File::open(folder.path().join(&name)).map_err(Into::into);
+    match read.and_then(|mut file| Index::read(&mut file, &digest, kernel)) {
+        Ok((index, header)) => Ok(i64::try_from(header.change).ok().map(|change| (index, change))),
+        Err(error) => {
+            tracing::warn!(file = name, %error, "index is rebuilt from the database");
+            Ok(None)
+        }
+    }
+}
+
+/// Builds an index from the database alone.
+fn rebuild(connection: &Connection, modality: Modality, kernel: Kernel) -> Result<Index> {
+    let sql = format!("{KEY_SELECT} WHERE k.modality = ?1 ORDER BY k.id");
+    let mut keys = connection.prepare_cached(&sql).map_err(sql_error)?;
+    let mut keys = keys.query([KeyRow::code(modality)]).map_err(sql_error)?;
+    let mut index = Index::new(kernel);
+    while let Some(row) = keys.next().map_err(sql_error)? {
+        let key = KeyRow::read(row)?;
+        if !key.is_gone() {
+            index.push(key.entry, &key.row);
+        }
+    }
+    Ok(index)
+}
+
+const KEY_SELECT: &str = "SELECT k.id, k.fact, k.modality, k.live, k.text, k.vector, k.crc, \
+     f.state, f.valid_from, f.valid_until FROM keys k LEFT JOIN facts f ON f.id = k.fact";
+
+/// A key with what its fact says of it.
+pub(super) struct KeyRow {
+    pub(super) entry: Entry,
+    pub(super) modality: Modality,
+    pub(super) row: Row,
+}
+
+impl KeyRow {
+    /// The number of a modality in the database; never renumber.
+    pub(super) const fn code(modality: Modality) -> i64 {
+        match modality {
+            Modality::Image => 0,
+            Modality::Text => 1,
+        }
+    }
+
+    /// The modality of a number.
+    pub(super) fn modality(code: i64) -> Result<Modality> {
+        match code {
+            0 => Ok(Modality::Image),
+            1 => Ok(Modality::Text),
+            _ => Err(damaged("a key has an unknown modality")),
+        }
+    }
+
+    /// CRC-32 over everything of a key that never changes.
+    pub(super) fn crc(key: KeyId, fact: FactId, modality: Modality, text: Option<&str>, row: &Row) -> u32 {
+        let mut hash = crc32fast::Hasher::new();
+        hash.update(&key.0.to_le_bytes());
+        hash.update(fact.0.as_bytes());
+        hash.update(&Self::code(modality).to_le_bytes());
+        hash.update(text.unwrap_or_default().as_bytes());
+        hash.update(&row.0);
+        hash.finalize()
+    }
+
+    /// Whether the key can't be found under any filter.
+    fn is_gone(&self) -> bool {
+        matches!(self.entry.state, FactState::Deleted | FactState::Forgotten)
+    }
+
+    /// Reads the columns of `KEY_SELECT` and checks them against their checksum.
+    fn read(row: &rusqlite::Row<'_>) -> Result<Self> {
+        let column = |error| sql_error(error);
+        let key = KeyId(row.get(0).map_err(column)?);
+        let fact = FactId(Uuid::from_bytes(row.get(1).map_err(column)?));
+        let modality = Self::modality(row.get(2).map_err(column)?)?;
+        let live: bool = row.get(3).map_err(column)?;
+        let text = row.get_ref(4).map_err(column)?.as_str_or_null().map_err(|_| damaged("a key's text"))?;
+        let vector = Row(row.get::<_, [u8; ROW_LEN]>(5).map_err(column)?);
+        if Self::crc(key, fact, modality, text, &vector) != row.get::<_, u32>(6).map_err(column)? {
+            return Err(damaged("checksum of a key"));
+        }
+        let state = row.get::<_, Option<i64>>(7).map_err(column)?.map(|code| state_of(code).ok_or(code));
+        let state = match state {
+            Some(Ok(state)) if live => state,
+            Some(Err(_)) => return Err(damaged("a fact has an unknown state")),
+            // A key that was taken from its fact, or whose fact was undone.
+            _ => FactState::Deleted,
+        };
+        let valid_from = row.get::<_, Option<i64>>(8).map_err(column)?.unwrap_or(i64::MIN);
+        let valid_until = row.get::<_, Option<i64>>(9).map_err(column)?.unwrap_or(i64::MAX);
+        Ok(Self { entry: Entry { key, fact, state, valid_from, valid_until }, modality, row: vector })
+    }
+}
+
+/// A raw embedding as f16, little-endian.
+pub(super) fn half_bytes(raw: &RawEmbedding) -> Vec<u8> {
+    raw.0.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect()
+}
+
+/// CRC-32 over what a vector was made from.
+pub(super) fn originals_crc(key: KeyId, raw: &[u8], thumbnail: Option<&[u8]>) -> u32 {
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(&key.0.to_le_bytes());
+    hash.update(&(raw.len() as u64).to_le_bytes());
+    hash.update(raw);
+    hash.update(thumbnail.unwrap_or_default());
+    hash.finalize()
+}
+
