@@ -3,10 +3,14 @@
 mod bench;
 mod bundle;
 mod outcome;
+#[cfg(unix)]
+mod unprivileged;
 
 pub use bench::{Bench, binary};
 pub use bundle::{copy_of_models, models};
 pub use outcome::Outcome;
+#[cfg(unix)]
+pub use unprivileged::{chmod, is_root, unprivileged};
 
 /// A picture of `tests/data`; its README says what each is.
 pub fn picture(name: &str) -> std::path::PathBuf {
@@ -14,3 +18,8 @@ pub fn picture(name: &str) -> std::path::PathBuf {
     assert!(file.is_file(), "tests/data/{name} is part of the repository");
     file
 }
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

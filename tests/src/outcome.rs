@@ -51,4 +51,32 @@ impl Outcome {
             _ => panic!("{}\nno JSON on standard output:\n{out}\n{}", self.shown, self.stderr()),
         }
     }
+
+    /// Expects failure of one kind, told as one line of JSON on standard error with the documented exit code and a
+    /// message for a person, and nothing on standard output; returns the message.
+    #[track_caller]
+    pub fn fails(&self, kind: &str) -> String {
+        let error = self.error();
+        assert_eq!(error["kind"], kind, "{}\n{error}", self.shown);
+        let message = error["message"].as_str().unwrap_or_default().to_owned();
+        assert!(message.len() > 10, "a message that says nothing: {error}");
+        message
+    }
+
+    /// The kind of the error that this run ended with.
+    #[track_caller]
+    pub fn error_kind(&self) -> String {
+        self.error()["kind"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[track_caller]
+    fn error(&self) -> Value {
+        assert_ne!(self.code(), 0, "{}\nsucceeded: {}", self.shown, self.stdout());
+        let told = self.stderr();
+        let error: Value = serde_json::from_str(told.lines().last().unwrap_or_default())
+            .unwrap_or_else(|_| panic!("{}\nno JSON on standard error:\n{told}", self.shown));
+        let error = error["error"].clone();
+        assert_eq!(error["exit_code"], self.code(), "{}\n{error}", self.shown);
+        error
+    }
 }
