@@ -63,9 +63,9 @@ pub struct Generated {
     pub prompt_tokens: u32,
     /// Tokens generated, forced tags included.
     pub reply_tokens: u32,
-    /// Microseconds spent encoding the image.
+    /// Microseconds spent on the image: encoding it, and reading its tokens.
     pub image_us: u64,
-    /// Microseconds spent on the prompt, without encoding the image.
+    /// Microseconds spent on the rest of the prompt.
     pub prompt_us: u64,
     /// Microseconds spent generating.
     pub generate_us: u64,

@@ -11,6 +11,8 @@ const PRECISION: u32 = 22;
 const HALF: i32 = 1 << (PRECISION - 1);
 /// The filter's reach in source pixels when enlarging.
 const SUPPORT: f64 = 2.0;
+/// Starting threads takes longer than resizing anything smaller, in bytes.
+const WORTH_THREADS: usize = 1 << 21;
 
 /// Weights of the source pixels `start..start + weights.len()` in one output pixel.
 struct Window {
@@ -29,11 +31,29 @@ pub(super) fn bicubic(source: &Rgb, width: u32, height: u32) -> Rgb {
     Rgb { width, height, pixels: vertical(&middle, width as usize * 3, &rows) }
 }
 
+/// Every row by itself, so that large photos are shared out among the cores.
 fn horizontal(pixels: &[u8], width: usize, columns: &[Window]) -> Vec<u8> {
     let height = pixels.len() / (width * 3);
-    let mut out = Vec::with_capacity(height * columns.len() * 3);
-    for row in pixels.chunks_exact(width * 3) {
-        for window in columns {
+    let mut out = vec![0; height * columns.len() * 3];
+    let share = height.div_ceil(threads(pixels.len()));
+    let sources = pixels.chunks(share * width * 3);
+    let targets = out.chunks_mut(share * columns.len() * 3);
+    std::thread::scope(|scope| {
+        for (source, target) in sources.zip(targets) {
+            scope.spawn(move || horizontal_rows(source, width, columns, target));
+        }
+    });
+    out
+}
+
+fn threads(bytes: usize) -> usize {
+    if bytes < WORTH_THREADS { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) }
+}
+
+fn horizontal_rows(pixels: &[u8], width: usize, columns: &[Window], out: &mut [u8]) {
+    let rows = pixels.chunks_exact(width * 3).zip(out.chunks_exact_mut(columns.len() * 3));
+    for (row, out) in rows {
+        for (window, out) in columns.iter().zip(out.chunks_exact_mut(3)) {
             let taps = row[window.start * 3..].chunks_exact(3);
             let mut sums = [HALF; 3];
             for (pixel, &weight) in taps.zip(&window.weights) {
@@ -41,10 +61,9 @@ fn horizontal(pixels: &[u8], width: usize, columns: &[Window]) -> Vec<u8> {
                     sums[channel] += i32::from(pixel[channel]) * weight;
                 }
             }
-            out.extend(sums.map(to_byte));
+            out.copy_from_slice(&sums.map(to_byte));
         }
     }
-    out
 }
 
 /// `stride` is the length of a row in bytes. Rows are added up whole, which the compiler turns into vector code.

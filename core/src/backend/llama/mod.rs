@@ -1,0 +1,174 @@
+//! The language model through llama.cpp.
+//!
+//! One worker thread owns model, vision tower and context, in that order, and drops them in reverse; llama.cpp's objects
+//! never cross threads. Requests go to it through a channel, and text comes back through one per request.
+
+mod engine;
+mod fit;
+mod load;
+mod prompt;
+mod worker;
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::CancelToken;
+use crate::bundle::{Bundle, LanguageSpec, Role};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{GenerateRequest, Generated, Generator, PromptPart};
+
+use fit::ImageFit;
+use prompt::OwnedPart;
+use worker::{Event, Job};
+
+/// How often a request that waits for its turn looks whether it was cancelled.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// How the language model is run.
+#[derive(Clone, Debug, Default)]
+pub struct LlamaOptions {
+    /// Threads to compute with; none: one per core, at most 8.
+    pub threads: Option<NonZeroU32>,
+    /// Layers to keep on a GPU, where this build has one; none: as llama.cpp sees fit; 0: the CPU does everything.
+    pub gpu_layers: Option<u32>,
+    /// Stops loading when set.
+    pub cancel: CancelToken,
+}
+
+/// A loaded language model with its vision tower. Requests are served one after another; dropping it unloads it.
+pub struct LlamaGenerator {
+    /// None only while dropping.
+    jobs: Option<Sender<Job>>,
+    worker: Option<JoinHandle<()>>,
+    image: ImageFit,
+    device: String,
+}
+
+/// What [`LlamaGenerator::probe`] found.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Probe {
+    /// Token ids of the prompt's last run of text.
+    pub ids: Vec<i32>,
+    /// The logits after each of them.
+    pub logits: Vec<Vec<f32>>,
+}
+
+/// What the worker needs to know of a bundle.
+struct Settings {
+    language: PathBuf,
+    vision: PathBuf,
+    context: u32,
+    image: ImageFit,
+    options: LlamaOptions,
+}
+
+impl LlamaGenerator {
+    /// Loads the language model and its vision tower.
+    ///
+    /// # Errors
+    /// `ModelCorrupt` when llama.cpp refuses a file, `Cancelled` when `options.cancel` is set meanwhile.
+    pub fn open(bundle: &Bundle, options: LlamaOptions) -> Result<Self> {
+        Self::open_files(&bundle.path(Role::Language), &bundle.path(Role::Vision), bundle.language(), options)
+    }
+
+    /// As [`LlamaGenerator::open`], without a bundle's proof that the files are what they should be.
+    #[doc(hidden)]
+    pub fn open_files(language: &Path, vision: &Path, spec: &LanguageSpec, options: LlamaOptions) -> Result<Self> {
+        let image = ImageFit::new(spec);
+        let (language, vision) = (language.to_owned(), vision.to_owned());
+        let settings = Settings { language, vision, context: spec.context, image, options };
+        let (jobs, queue) = mpsc::channel();
+        let (ready, loaded) = mpsc::channel();
+        let worker = std::thread::Builder::new()
+            .name("crane-language".to_owned())
+            .spawn(move || worker::run(&settings, &ready, &queue))
+            .map_err(|e| Error::new(ErrorKind::OutOfMemory, "no thread for the language model").with_source(e))?;
+        let device = loaded.recv().map_err(|_| worker_gone())??;
+        Ok(Self { jobs: Some(jobs), worker: Some(worker), image, device })
+    }
+
+    /// What computes, for people ("CPU, 2 threads").
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// The logits of a prompt's last run of text, for comparison with other implementations.
+    #[doc(hidden)]
+    pub fn probe(&self, parts: &[PromptPart<'_>]) -> Result<Probe> {
+        let (reply, answer) = mpsc::channel();
+        self.send(Job::Probe { parts: self.own(parts), reply })?;
+        answer.recv().map_err(|_| worker_gone())?
+    }
+
+    /// Photos are resized here, on the caller's thread: the worker may still be busy, and less has to be copied.
+    fn own(&self, parts: &[PromptPart<'_>]) -> Vec<OwnedPart> {
+        let own = |part: &PromptPart<'_>| match *part {
+            PromptPart::Template(text) => OwnedPart::Template(text.to_owned()),
+            PromptPart::Data(text) => OwnedPart::Data(text.to_owned()),
+            PromptPart::Image(photo) => OwnedPart::Image(self.image.apply(photo)),
+        };
+        parts.iter().map(own).collect()
+    }
+
+    fn send(&self, job: Job) -> Result<()> {
+        let jobs = self.jobs.as_ref().ok_or_else(worker_gone)?;
+        jobs.send(job).map_err(|_| worker_gone())
+    }
+}
+
+impl Generator for LlamaGenerator {
+    fn generate(
+        &self,
+        request: &GenerateRequest<'_>,
+        cancel: &CancelToken,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<Generated> {
+        cancel.check()?;
+        let (events, incoming) = mpsc::channel();
+        self.send(Job::Generate {
+            parts: self.own(&request.parts),
+            thought_tokens: request.thought_tokens,
+            answer_tokens: request.answer_tokens,
+            cancel: cancel.clone(),
+            events,
+        })?;
+        wait_for_turn(&incoming, cancel)?;
+        loop {
+            match incoming.recv().map_err(|_| worker_gone())? {
+                Event::Started => {}
+                Event::Text(text) => on_text(&text),
+                Event::Done(result) => return result,
+            }
+        }
+    }
+}
+
+/// Another request may be running. Cancelled while it waits, this one returns at once; the worker drops it later.
+fn wait_for_turn(incoming: &Receiver<Event>, cancel: &CancelToken) -> Result<()> {
+    loop {
+        match incoming.recv_timeout(PATIENCE) {
+            Ok(_) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => cancel.check()?,
+            Err(RecvTimeoutError::Disconnected) => return Err(worker_gone()),
+        }
+    }
+}
+
+impl Drop for LlamaGenerator {
+    fn drop(&mut self) {
+        // Closing the channel ends the worker's loop; waiting for it means that the memory is free afterwards.
+        self.jobs = None;
+        if let Some(worker) = self.worker.take() {
+            // A panic was reported to the requests that it ended.
+            let _ = worker.join();
+        }
+    }
+}
+
+fn worker_gone() -> Error {
+    Error::new(ErrorKind::Internal, "the language model's thread has ended: open the runtime again")
+}
