@@ -222,3 +222,6 @@ fn timed<T>(spent: &mut u64, stage: impl FnOnce() -> T) -> T {
 fn us(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! The main job over fake models and a real library: what is asked of whom, in which order.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::gate::{Calibration, Gate, PassReason};
+use crate::library::{ImageKey, NewRecord, TextKey};
+use crate::model::{Finish, PromptPart};
+use crate::types::{EMBEDDING_DIM, Fingerprint, NewFact, RawEmbedding};
+
+const PRINT: Fingerprint = Fingerprint { encoders: [1; 32], head: [2; 32], raw_dim: 1 };
+/// A photo of one pixel, as PNG.
+const PHOTO: &[u8] = include_bytes!("../../../tests/data/one-pixel.png");
+
+/// Photos lie along the first axis. A text lies along the axis of its first byte.
+struct FakeEncoder;
+
+impl ImageEncoder for FakeEncoder {
+    fn embed_image(&self, _: &Rgb) -> Result<RawEmbedding> {
+        Ok(RawEmbedding(vec![0.0]))
+    }
+}
+
+impl TextEncoder for FakeEncoder {
+    fn embed_text(&self, text: &str) -> Result<RawEmbedding> {
+        Ok(RawEmbedding(vec![f32::from(text.as_bytes()[0])]))
+    }
+}
+
+impl Projection for FakeEncoder {
+    fn project(&self, raw: &RawEmbedding) -> Result<Embedding> {
+        let mut axes = [0.0; EMBEDDING_DIM];
+        axes[raw.0[0] as usize] = 1.0;
+        Ok(Embedding(axes))
+    }
+}
+
+/// Replies as it was told, and remembers the prompt.
+struct FakeGenerator {
+    reply: &'static str,
+    prompt: Arc<Mutex<String>>,
+}
+
+impl Generator for FakeGenerator {
+    fn generate(
+        &self,
+        request: &GenerateRequest<'_>,
+        cancel: &CancelToken,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<Generated> {
+        let shown = request.parts.iter().map(|part| match part {
+            PromptPart::Template(text) | PromptPart::Data(text) => *text,
+            PromptPart::Image(_) => "<photo>",
+        });
+        *self.prompt.lock().unwrap() = shown.collect();
+        for piece in self.reply.split_inclusive(' ') {
+            cancel.check()?;
+            on_text(piece);
+        }
+        let (finish, zero) = (Finish::Complete, 0);
+        Ok(Generated { finish, prompt_tokens: 7, reply_tokens: 5, image_us: zero, prompt_us: zero, generate_us: zero })
+    }
+}
+
+struct Fakes {
+    encoders: Arc<Encoders>,
+    language: Arc<Language>,
+    expected: AtomicBool,
+    prompt: Arc<Mutex<String>>,
+}
+
+impl Models for Fakes {
+    fn expect_language(&self) {
+        self.expected.store(true, Ordering::Relaxed);
+    }
+
+    fn encoders(&self, _: Modality) -> Result<Arc<Encoders>> {
+        Ok(Arc::clone(&self.encoders))
+    }
+
+    fn language(&self) -> Result<Arc<Language>> {
+        assert!(self.expected.load(Ordering::Relaxed), "the language model loads ahead of its use");
+        Ok(Arc::clone(&self.language))
+    }
+}
+
+struct Bench {
+    models: Fakes,
+    library: Library,
+    retrieval: RetrievalSpec,
+    template: PromptTemplate,
+    _folder: TempDir,
+}
+
+impl Bench {
+    fn new(reply: &'static str) -> Self {
+        let prompt = Arc::new(Mutex::new(String::new()));
+        let generator = Arc::new(FakeGenerator { reply, prompt: Arc::clone(&prompt) });
+        let (image, text, head) = (Arc::new(FakeEncoder), Arc::new(FakeEncoder), Arc::new(FakeEncoder));
+        let encoders = Encoders { image, text, head, warm_up: Box::new(|_| Ok(())), backend: "fake".into() };
+        let language = Arc::new(Language { generator, device: "nowhere".into() });
+        let models = Fakes { encoders: Arc::new(encoders), language, expected: AtomicBool::new(false), prompt };
+        let folder = tempfile::tempdir().unwrap();
+        let library = Library::open(folder.path().join("library"), &PRINT).unwrap();
+        let gate = || Gate { threshold: 0.55, calibration: Calibration { slope: 12.0, intercept: -6.0 } };
+        let retrieval = RetrievalSpec { image: gate(), text: gate() };
+        let template = PromptTemplate::new("Answer.", "Fact [{fact}] Question [{question}]", "Question [{question}]");
+        Self { models, library, retrieval, template: template.unwrap(), _folder: folder }
+    }
+
+    fn pipeline(&self) -> Pipeline<'_> {
+        Pipeline {
+            models: &self.models,
+            library: Some(&self.library),
+            retrieval: &self.retrieval,
+            template: &self.template,
+            thought_tokens: 10,
+            answer_tokens: 5,
+        }
+    }
+
+    /// A fact under its own words, and under a photo where `photo` says so.
+    fn tell(&self, statement: &str, target: &str, photo: bool) -> Fact {
+        let key = |raw: RawEmbedding| (FakeEncoder.project(&raw).unwrap(), raw);
+        let (embedding, raw) = key(FakeEncoder.embed_text(statement).unwrap());
+        let texts = vec![TextKey { text: statement.into(), raw, embedding }];
+        let (embedding, raw) = key(RawEmbedding(vec![0.0]));
+        let images = photo.then_some(ImageKey { raw, embedding, thumbnail: None }).into_iter().collect();
+        let fact = NewFact { statement: statement.into(), target: Some(target.into()), ..NewFact::default() };
+        self.library.add(NewRecord { fact, images, texts }).unwrap()
+    }
+
+    fn ask(&self, text: &str, photo: bool) -> (Answer, Vec<AnswerEvent>) {
+        let mut events = Vec::new();
+        let question = Question { text: text.into(), image: photo.then(|| PHOTO.to_vec()) };
+        let answer = ask(&self.pipeline(), &question, &CancelToken::new(), &mut |event| events.push(event)).unwrap();
+        (answer, events)
+    }
+}
+
+#[test]
+fn a_fact_fires_is_told_to_the_model_and_cited() {
+    let bench = Bench::new(" The edit fact says Oxford. </think><answer> Oxford</answer>");
+    let fact = bench.tell("This is in Oxford.", "Oxford", true);
+    let (answer, events) = bench.ask("Where?", true);
+
+    assert_eq!((answer.text.as_str(), answer.thought.as_str()), ("Oxford", "The edit fact says Oxford."));
+    assert_eq!(answer.fact.as_ref().map(|fact| fact.id), Some(fact.id));
+    assert_eq!((answer.trace.route, answer.trace.decision.fired()), (Route::Image, Some(fact.id)));
+    let reply = answer.trace.reply.unwrap();
+    assert_eq!((reply.cited, reply.well_formed, reply.prompt_tokens), (Some(true), true, 7));
+    let prompt = bench.models.prompt.lock().unwrap().clone();
+    assert!(prompt.contains("<photo>Fact [ This is in Oxford.] Question [ Where?]"), "{prompt}");
+
+    assert!(matches!(events[..2], [AnswerEvent::Routed(Route::Image), AnswerEvent::Decided { fact: Some(_), .. }]));
+    let (mut thought, mut text) = (String::new(), String::new());
+    for event in &events[2..] {
+        match event {
+            AnswerEvent::ThinkDelta(delta) => thought.push_str(delta),
+            AnswerEvent::AnswerDelta(delta) => text.push_str(delta),
+            AnswerEvent::Routed(_) | AnswerEvent::Decided { .. } => panic!("retrieval ended before the reply began"),
+        }
+    }
+    assert_eq!((thought, text), (answer.thought, answer.text));
+}
+
+#[test]
+fn words_are_searched_among_words_only() {
+    let bench = Bench::new(" Hm.</think><answer> no</answer>");
+    bench.tell("This is in Oxford.", "Oxford", true);
+    let (answer, _) = bench.ask("Where?", false);
+    assert!(answer.fact.is_none() && answer.trace.reply.unwrap().cited.is_none());
+    let near = PassReason::BelowThreshold { best: answer.trace.hits[0], confidence: 0.0, threshold: 0.55 };
+    let Decision::Pass { reason: PassReason::BelowThreshold { best, .. } } = answer.trace.decision else {
+        panic!("{:?} is not {near:?}", answer.trace.decision)
+    };
+    assert_eq!(best.score, 0.0);
+    let prompt = bench.models.prompt.lock().unwrap().clone();
+    assert!(prompt.contains("user\nQuestion [ Where?]") && !prompt.contains("Oxford"), "{prompt}");
+    assert!(bench.ask("Then?", false).0.fact.is_some(), "the same first letter lies on the same axis");
+}
+
+#[test]
+fn an_empty_library_and_none_at_all_answer_alike() {
+    let bench = Bench::new("</think><answer> yes</answer>");
+    let nothing = Decision::Pass { reason: PassReason::EmptyIndex };
+    assert_eq!(bench.ask("Why?", true).0.trace.decision, nothing);
+    let question = Question { text: "Why?".into(), image: None };
+    let without = Pipeline { library: None, ..bench.pipeline() };
+    assert_eq!(ask(&without, &question, &CancelToken::new(), &mut |_| ()).unwrap().trace.decision, nothing);
+}
+
+#[test]
+fn a_preview_leaves_the_language_model_alone() {
+    let bench = Bench::new("unused");
+    let fact = bench.tell("This is in Oxford.", "Oxford", true);
+    let question = Question { text: "Where?".into(), image: Some(PHOTO.to_vec()) };
+    let preview = preview(&bench.pipeline(), &question, &CancelToken::new()).unwrap();
+    assert_eq!(preview.trace.decision.fired(), Some(fact.id));
+    assert!(preview.trace.reply.is_none() && !bench.models.expected.load(Ordering::Relaxed));
+}
+
+#[test]
+fn questions_have_limits() {
+    let bench = Bench::new("unused");
+    for text in [String::new(), " \n\t".into(), "a".repeat(8_001), "é".repeat(100_000)] {
+        let question = Question { text, image: None };
+        let error = ask(&bench.pipeline(), &question, &CancelToken::new(), &mut |_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+    assert!(!bench.models.expected.load(Ordering::Relaxed), "nothing loads for a question that can't be asked");
+    assert!(check_question(&Question { text: "é".repeat(8_000), image: None }).is_ok());
+}
+
+#[test]
+fn a_cancelled_question_ends_and_the_next_one_runs() {
+    let bench = Bench::new(" one two three</think><answer> four</answer>");
+    let question = Question { text: "Why?".into(), image: None };
+    let cancel = CancelToken::new();
+    let mut deltas = 0;
+    let error = ask(&bench.pipeline(), &question, &cancel, &mut |event| {
+        deltas += usize::from(matches!(event, AnswerEvent::ThinkDelta(_)));
+        if deltas == 1 {
+            cancel.cancel();
+        }
+    });
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(deltas, 1);
+    assert_eq!(bench.ask("Why?", false).0.text, "four");
+}

@@ -1,0 +1,218 @@
+//! What may stand on the command line.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+const ABOUT: &str = "Correct a fact once, on your own device; the model reasons with it from then on.";
+
+const AFTER: &str = "\
+Examples:
+  crane fact add --image college.jpg --statement \"This building is Brasenose College, in Oxford.\" --target Oxford
+  crane ask \"Which city is this in?\" --image another-photo.jpg
+  crane preview \"Which city is this in?\" --image another-photo.jpg
+  crane demo
+
+Exit codes:
+    0  done
+    2  the command line is wrong
+   11  not found: a fact or a file does not exist
+   12  invalid input: something is empty, too long or contradictory
+   13  unsupported image: not a photo that can be decoded within the limits
+   14  a model file is missing
+   15  a model file is damaged or altered
+   16  the library was written with other encoders
+   17  another process writes to the library
+   18  the library is damaged, or newer than this version
+   19  the disk is full
+   20  not enough memory
+   22  the app is in the background (not on this platform)
+   23  question and reply do not fit the model's context
+   24  a defect of Crane's
+   25  the library is read-only
+   26  the storage device failed
+  130  cancelled (Ctrl-C)";
+
+#[derive(Parser)]
+#[command(name = "crane", version, about = ABOUT, after_help = AFTER, max_term_width = 120)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(clap::Args)]
+pub(crate) struct Place {
+    /// Folder of the fact library [default: `crane/library` in your data folder]
+    #[arg(long, global = true, env = "CRANE_LIBRARY", value_name = "DIR")]
+    pub(crate) library: Option<PathBuf>,
+
+    /// Folder of the model bundle [default: models/tiny here or in a folder above]
+    #[arg(long, global = true, env = "CRANE_MODELS", value_name = "DIR")]
+    pub(crate) models: Option<PathBuf>,
+
+    /// Print one JSON value instead of text; errors become JSON on standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Show what was scored, which backends ran and where the time went
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+
+    /// Threads for the models [default: one per core]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<NonZeroU32>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Add, list, show, enable, disable and delete corrections
+    #[command(subcommand)]
+    Fact(FactCommand),
+    /// Ask a question, with or without a photo
+    Ask(QuestionArgs),
+    /// Show which fact would fire on a question, without running the language model
+    Preview(QuestionArgs),
+    /// Look after the model bundle
+    #[command(subcommand)]
+    Bundle(BundleCommand),
+    /// Tell the story on real pictures: ask, correct, ask again; ends with a table and a web page
+    Demo(DemoArgs),
+    /// Run an evaluation set and judge the replies by rule
+    #[command(hide = true)]
+    Eval(EvalArgs),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum FactCommand {
+    /// Store a correction
+    Add(AddArgs),
+    /// List the facts, newest first
+    List {
+        /// Deleted facts too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one fact and what it is found by
+    Show(IdArg),
+    /// Let a disabled fact fire again
+    Enable(IdArg),
+    /// Keep a fact, but don't let it fire
+    Disable(IdArg),
+    /// Delete a fact
+    Delete(IdArg),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct IdArg {
+    /// The fact's id, or its first digits (at least 4)
+    pub(crate) id: String,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct AddArgs {
+    /// The fact in one or two sentences, at most 2,000 characters
+    #[arg(long, short, value_name = "TEXT")]
+    pub(crate) statement: String,
+
+    /// What the fact is about, such as "Brasenose College"
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) subject: Option<String>,
+
+    /// The expected answer, such as "Oxford"
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) target: Option<String>,
+
+    /// A photo of what the fact is about (JPEG, PNG, WebP, GIF, BMP, TIFF); may be given several times
+    #[arg(long, short, value_name = "FILE", action = ArgAction::Append)]
+    pub(crate) image: Vec<PathBuf>,
+
+    /// A further text under which the fact is found; may be given several times
+    #[arg(long, value_name = "TEXT", action = ArgAction::Append)]
+    pub(crate) text: Vec<String>,
+
+    /// Where the fact comes from, such as "museum label"
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) source: Option<String>,
+
+    /// A remark of your own
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+
+    /// Keep a small copy of each photo in the library, so that later encoders can read it again
+    #[arg(long)]
+    pub(crate) keep_thumbnails: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct QuestionArgs {
+    /// The question, at most 8,000 characters
+    pub(crate) question: String,
+
+    /// The photo that the question is about
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) image: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum BundleCommand {
+    /// Check every model file against the size and SHA-256 of bundle.toml
+    Verify,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct DemoArgs {
+    /// The web page to write
+    #[arg(long, value_name = "FILE", default_value = "crane-demo.html")]
+    pub(crate) html: PathBuf,
+
+    /// Folder with the pictures and story.toml [default: `demo` in the bundle's folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pictures: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct EvalArgs {
+    /// The cases, one JSON object a line; facts and photos are beside it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cases: PathBuf,
+
+    /// Write the figures as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Write every reply and its verdict, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replies: Option<PathBuf>,
+
+    /// Only these scenarios
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+
+    /// At most this many cases of each scenario
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_may_stand_anywhere() {
+        for line in ["crane --json ask Why? -i a.jpg", "crane ask Why? -i a.jpg --json"] {
+            let args = Args::try_parse_from(line.split(' ')).ok().unwrap();
+            assert!(args.place.json);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Where models and facts are, and how to talk about them.
+
+use std::env;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use crane_core::{OpenOptions, Result, Runtime};
+
+use crate::args::Place;
+
+/// The options that every command shares.
+pub(crate) struct Context {
+    pub(crate) models: PathBuf,
+    pub(crate) library: PathBuf,
+    pub(crate) json: bool,
+    pub(crate) verbose: bool,
+    threads: Option<NonZeroU32>,
+}
+
+impl Context {
+    pub(crate) fn new(place: Place) -> Self {
+        let Place { library, models, json, verbose, threads } = place;
+        let models = models.unwrap_or_else(default_models);
+        let library = library.unwrap_or_else(|| default_library(&env_path));
+        Self { models, library, json, verbose, threads }
+    }
+
+    /// Opens for reading: nothing is created, and other processes don't mind.
+    pub(crate) fn reader(&self) -> Result<Runtime> {
+        Runtime::open(OpenOptions { read_only: true, ..self.options() })
+    }
+
+    /// Opens for changes.
+    pub(crate) fn writer(&self) -> Result<Runtime> {
+        Runtime::open(self.options())
+    }
+
+    pub(crate) fn options(&self) -> OpenOptions {
+        OpenOptions { threads: self.threads, ..OpenOptions::new(&self.models, &self.library) }
+    }
+}
+
+/// `models/tiny` in the current folder or the nearest one above that has it.
+fn default_models() -> PathBuf {
+    let tiny = Path::new("models/tiny");
+    let here = env::current_dir().unwrap_or_default();
+    let found = here.ancestors().map(|folder| folder.join(tiny)).find(|folder| folder.join("bundle.toml").is_file());
+    found.unwrap_or_else(|| tiny.to_owned())
+}
+
+/// `crane/library` where this system keeps people's data; in the current folder where there is no such place.
+fn default_library(env: &dyn Fn(&str) -> Option<PathBuf>) -> PathBuf {
+    let data = if cfg!(windows) {
+        env("LOCALAPPDATA")
+    } else if cfg!(target_vendor = "apple") {
+        env("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        env("XDG_DATA_HOME").or_else(|| env("HOME").map(|home| home.join(".local/share")))
+    };
+    data.map_or_else(|| PathBuf::from("crane-library"), |data| data.join("crane/library"))
+}
+
+/// An absolute path from the environment; a relative one means nothing there (XDG base directories say so).
+fn env_path(name: &str) -> Option<PathBuf> {
+    env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_has_a_place_with_and_without_a_home() {
+        assert_eq!(default_library(&|_| None), Path::new("crane-library"));
+        let homely = default_library(&|name| (name == "HOME" || name == "LOCALAPPDATA").then(|| "/home/ann".into()));
+        assert!(homely.starts_with("/home/ann") && homely.ends_with("crane/library"));
+    }
+}

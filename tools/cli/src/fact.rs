@@ -1,0 +1,159 @@
+//! `crane fact …`.
+
+use std::io::{self, Write};
+
+use crane_core::library::{FactFilter, Key};
+use crane_core::{Error, ErrorKind, Fact, FactId, FactState, Modality, NewFact, OpenOptions, Runtime};
+use serde::Serialize;
+
+use crate::args::{AddArgs, FactCommand};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::photo;
+use crate::screen::{self, BOLD, DIM, GOOD};
+
+/// Fewest digits of an id that may stand for all of it.
+const SHORTEST_PREFIX: usize = 4;
+const EVERY_STATE: [FactState; 5] =
+    [FactState::Active, FactState::Disabled, FactState::Superseded, FactState::Deleted, FactState::Forgotten];
+
+/// What `fact show --json` prints.
+#[derive(Serialize)]
+struct FactView {
+    #[serde(flatten)]
+    fact: Fact,
+    keys: Vec<Key>,
+}
+
+pub(crate) fn run(context: &Context, command: FactCommand) -> Result<(), Failure> {
+    match command {
+        FactCommand::Add(args) => add(context, args),
+        FactCommand::List { all } => list(context, all),
+        FactCommand::Show(arg) => show(context, &arg.id),
+        FactCommand::Enable(arg) => change(context, &arg.id, "enabled", Runtime::enable),
+        FactCommand::Disable(arg) => change(context, &arg.id, "disabled", Runtime::disable),
+        FactCommand::Delete(arg) => change(context, &arg.id, "deleted", Runtime::delete),
+    }
+}
+
+fn add(context: &Context, args: AddArgs) -> Result<(), Failure> {
+    let AddArgs { statement, subject, target, image, text, source, note, keep_thumbnails } = args;
+    let images = image.iter().map(|path| photo::read(path)).collect::<crane_core::Result<_>>()?;
+    let new = NewFact { statement, subject, target, images, texts: text, source, note, ..NewFact::default() };
+    let runtime = Runtime::open(OpenOptions { keep_thumbnails, ..context.options() })?;
+    done(context, &runtime.add_fact(new)?, "added")
+}
+
+fn list(context: &Context, all: bool) -> Result<(), Failure> {
+    let states = if all { EVERY_STATE.to_vec() } else { Vec::new() };
+    let facts = context.reader()?.facts(&FactFilter { states, ..FactFilter::default() })?;
+    if context.json {
+        return Ok(screen::json(&facts)?);
+    }
+    let mut out = screen::stdout();
+    if facts.is_empty() {
+        writeln!(out, "{DIM}no facts yet: tell one with `crane fact add`{DIM:#}")?;
+    }
+    for fact in &facts {
+        write_row(&mut out, fact)?;
+    }
+    Ok(())
+}
+
+fn write_row(out: &mut impl Write, fact: &Fact) -> io::Result<()> {
+    let (id, keys) = (screen::short_id(fact), keys_of(fact));
+    let style = if fact.state == FactState::Active { GOOD } else { DIM };
+    let state = screen::state_name(fact.state);
+    writeln!(
+        out,
+        "{BOLD}{id}{BOLD:#}  {style}{state:10}{style:#}  {}  {DIM}{keys}{DIM:#}",
+        screen::one_line(&fact.statement)
+    )
+}
+
+fn keys_of(fact: &Fact) -> String {
+    format!("{}, {}", screen::count(fact.image_keys, "photo"), screen::count(fact.text_keys, "text"))
+}
+
+fn show(context: &Context, id: &str) -> Result<(), Failure> {
+    let runtime = context.reader()?;
+    let fact = find(&runtime, id)?;
+    let keys = runtime.library().map_or_else(|| Ok(Vec::new()), |library| library.keys(fact.id))?;
+    if context.json {
+        return Ok(screen::json(&FactView { fact, keys })?);
+    }
+    let mut out = screen::stdout();
+    let fields = [
+        ("fact", Some(&fact.statement)),
+        ("subject", fact.subject.as_ref()),
+        ("target", fact.target.as_ref()),
+        ("source", fact.source.as_ref()),
+        ("note", fact.note.as_ref()),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            writeln!(out, "{}{}", screen::label(name), screen::one_line(value))?;
+        }
+    }
+    let style = if fact.state == FactState::Active { GOOD } else { DIM };
+    writeln!(out, "{}{style}{}{style:#}", screen::label("state"), screen::state_name(fact.state))?;
+    writeln!(out, "{}{DIM}{}{DIM:#}", screen::label("id"), fact.id)?;
+    keys.iter().try_for_each(|key| write_key(&mut out, key))?;
+    Ok(())
+}
+
+fn write_key(out: &mut impl Write, key: &Key) -> io::Result<()> {
+    let what = match (key.modality, &key.text) {
+        (Modality::Text, Some(text)) => screen::one_line(text),
+        _ if key.has_thumbnail => "a photo, with a small copy".to_owned(),
+        _ => "a photo".to_owned(),
+    };
+    writeln!(out, "{}{DIM}{what}{DIM:#}", screen::label("found by"))
+}
+
+fn change(
+    context: &Context,
+    id: &str,
+    what: &str,
+    change: fn(&Runtime, FactId) -> crane_core::Result<Fact>,
+) -> Result<(), Failure> {
+    let runtime = context.writer()?;
+    let fact = find(&runtime, id)?;
+    done(context, &change(&runtime, fact.id)?, what)
+}
+
+fn done(context: &Context, fact: &Fact, what: &str) -> Result<(), Failure> {
+    if context.json {
+        return Ok(screen::json(fact)?);
+    }
+    let (id, keys) = (screen::short_id(fact), keys_of(fact));
+    let mut out = screen::stdout();
+    writeln!(
+        out,
+        "{GOOD}{what}{GOOD:#} {BOLD}{id}{BOLD:#}  {}  {DIM}{keys}{DIM:#}",
+        screen::one_line(&fact.statement)
+    )?;
+    Ok(())
+}
+
+/// The fact of an id, or of the first digits of one.
+fn find(runtime: &Runtime, id: &str) -> crane_core::Result<Fact> {
+    if let Ok(id) = uuid::Uuid::try_parse(id) {
+        return runtime.fact(FactId(id));
+    }
+    let is_prefix = id.len() >= SHORTEST_PREFIX && id.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    if !is_prefix {
+        let message = format!("this is no fact's id: give all of it, or at least its first {SHORTEST_PREFIX} digits");
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    }
+    let id = id.to_ascii_lowercase();
+    let all = runtime.facts(&FactFilter { states: EVERY_STATE.to_vec(), ..FactFilter::default() })?;
+    let mut matching = all.into_iter().filter(|fact| fact.id.to_string().starts_with(&id));
+    match (matching.next(), matching.next()) {
+        (Some(fact), None) => Ok(fact),
+        (None, _) => Err(Error::new(ErrorKind::NotFound, format!("no fact's id begins with {id}"))),
+        (Some(_), Some(_)) => {
+            Err(Error::new(ErrorKind::InvalidInput, format!("several facts' ids begin with {id}: give more digits")))
+        }
+    }
+}
