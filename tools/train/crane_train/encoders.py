@@ -81,7 +81,7 @@ class TextPairs:
 
 @dataclass
 class Plan:
-    steps: int = 1300
+    steps: int = 1150
     families: int = 16
     text_pairs: int = 48
     head_steps: int = 1500

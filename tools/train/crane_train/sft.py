@@ -17,7 +17,7 @@ from .world import World
 
 @dataclass
 class Plan:
-    steps: int = 1700
+    steps: int = 1300
     batch: int = 32
     lr: float = .02
     adam_lr: float = 3e-3

@@ -114,7 +114,7 @@ def labels(emblems) -> dict[str, torch.Tensor]:
 
 @dataclass
 class Plan:
-    steps: int = 1400
+    steps: int = 1050
     batch: int = 96
     known: int = 24
     save_every: int = 150
