@@ -59,7 +59,10 @@ impl Index {
         for (at, row) in tail {
             self.offer(&mut best, self.base_len() + at, self.kernel.score(&query, &row.0), filter);
         }
-        best.into_sorted().into_iter().map(|s| Hit { key: s.key, fact: self.entries[s.slot].fact, score: s.score }).collect()
+        best.into_sorted()
+            .into_iter()
+            .map(|s| Hit { key: s.key, fact: self.entries[s.slot].fact, score: s.score })
+            .collect()
     }
 
     fn scan(&self, query: &Query, rows: &[u8], first: usize, filter: &Filter<'_>, best: &mut TopK) {

@@ -41,7 +41,11 @@ impl TopK {
 
     /// A score below this cannot enter any more; an equal one still can, by its key.
     pub(super) fn floor(&self) -> f32 {
-        if self.heap.len() < self.k { f32::NEG_INFINITY } else { self.heap.peek().map_or(f32::NEG_INFINITY, |w| w.score) }
+        if self.heap.len() < self.k {
+            f32::NEG_INFINITY
+        } else {
+            self.heap.peek().map_or(f32::NEG_INFINITY, |w| w.score)
+        }
     }
 
     pub(super) fn offer(&mut self, scored: Scored) {

@@ -16,18 +16,30 @@ use crate::types::{FactId, KeyId, Modality};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
     Add,
+    Edit,
     Enable,
     Disable,
     Delete,
+    Supersede,
+    Restore,
+    Forget,
+    Undo,
+    Redo,
 }
 
 impl Op {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Add => "add",
+            Self::Edit => "edit",
             Self::Enable => "enable",
             Self::Disable => "disable",
             Self::Delete => "delete",
+            Self::Supersede => "supersede",
+            Self::Restore => "restore",
+            Self::Forget => "forget",
+            Self::Undo => "undo",
+            Self::Redo => "redo",
         }
     }
 }
@@ -60,6 +72,11 @@ impl<'a> Change<'a> {
     /// The moment of this change, Unix milliseconds.
     pub(super) const fn now(&self) -> i64 {
         self.now
+    }
+
+    /// The number of this change.
+    pub(super) const fn seq(&self) -> i64 {
+        self.seq
     }
 
     pub(super) const fn tx(&self) -> &'a Transaction<'a> {
@@ -96,12 +113,26 @@ impl<'a> Change<'a> {
         Ok(id)
     }
 
-    /// Seals the history row.
-    pub(super) fn finish(self) -> Result<()> {
+    /// Leaves only the husk of a fact, or nothing where the fact is not there, and a revision without content.
+    pub(super) fn erase(&mut self, id: FactId, husk: Option<&Snapshot>) -> Result<()> {
+        if let Some(husk) = husk {
+            write_fact(self.tx, id, husk, true).map_err(sql_error)?;
+        }
+        let digest = revision_digest(&[], None, None);
+        self.hash.update(id.0.as_bytes());
+        self.hash.update(digest);
+        let sql = "INSERT INTO revisions (change, fact, digest) VALUES (?1, ?2, ?3)";
+        let mut insert = self.tx.prepare_cached(sql).map_err(sql_error)?;
+        insert.execute(params![self.seq, id.0.as_bytes(), digest]).map_err(sql_error)?;
+        Ok(())
+    }
+
+    /// Seals the history row and gives its digest.
+    pub(super) fn finish(self) -> Result<[u8; 32]> {
         let digest: [u8; 32] = self.hash.finalize().into();
         let mut seal = self.tx.prepare_cached("UPDATE changes SET digest = ?2 WHERE seq = ?1").map_err(sql_error)?;
         seal.execute(params![self.seq, digest]).map_err(sql_error)?;
-        Ok(())
+        Ok(digest)
     }
 
     fn run(&self, sql: &str, id: FactId) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::state_code;
 use crate::types::{Fact, FactId, FactState, KeyId, Modality};
 
-const KEY_COUNTS: &str = "(SELECT count(*) FROM keys k WHERE k.fact = f.id AND k.live = 1 AND k.modality = 0), \
+pub(super) const KEY_COUNTS: &str = "(SELECT count(*) FROM keys k WHERE k.fact = f.id AND k.live = 1 AND k.modality = 0), \
      (SELECT count(*) FROM keys k WHERE k.fact = f.id AND k.live = 1 AND k.modality = 1)";
 
 /// One thing that a fact is found by.
@@ -43,7 +43,7 @@ impl Library {
     /// `InvalidInput` names the field and its limit; nothing was stored then.
     pub fn add(&self, record: NewRecord) -> Result<Fact> {
         record.check(&self.fingerprint)?;
-        self.write(Op::Add, |change| insert(change, &record))
+        self.write(Op::Add, |change| insert(change, &record, None))
     }
 
     /// Adds many facts in one transaction: all of them, or none. They are one change of the history.
@@ -57,7 +57,7 @@ impl Library {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        self.write(Op::Add, |change| records.iter().map(|record| insert(change, record)).collect())
+        self.write(Op::Add, |change| records.iter().map(|record| insert(change, record, None)).collect())
     }
 
     /// A fact in whatever state; of a forgotten one only id and times are left.
@@ -147,6 +147,8 @@ impl Library {
     }
 
     fn set_state(&self, id: FactId, op: Op, to: FactState, from: impl Fn(FactState) -> bool) -> Result<Fact> {
+        // A reader is told so even where nothing would change.
+        drop(self.writer()?);
         let present = self.get(id)?;
         match present.state {
             FactState::Forgotten => return Err(not_found()),
@@ -166,9 +168,11 @@ impl Library {
     }
 }
 
-fn insert(change: &mut Change<'_>, record: &NewRecord) -> Result<Fact> {
+/// Stores a new fact, perhaps one that replaces another.
+pub(super) fn insert(change: &mut Change<'_>, record: &NewRecord, supersedes: Option<FactId>) -> Result<Fact> {
     let id = FactId::random();
     let mut snapshot = Snapshot::new(&record.fact, change.now());
+    snapshot.supersedes = supersedes;
     for key in &record.images {
         snapshot.keys.push(change.add_image(id, key)?);
     }
@@ -182,9 +186,8 @@ fn insert(change: &mut Change<'_>, record: &NewRecord) -> Result<Fact> {
 
 /// A fact that is not forgotten, with its keys.
 pub(super) fn load(connection: &Connection, id: FactId) -> Result<Snapshot> {
-    let mut rows = connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM facts f WHERE f.id = ?1"))
-        .map_err(sql_error)?;
+    let mut rows =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM facts f WHERE f.id = ?1")).map_err(sql_error)?;
     let mut rows = rows.query([id.0.as_bytes()]).map_err(sql_error)?;
     let (_, mut snapshot) = Snapshot::read(rows.next().map_err(sql_error)?.ok_or_else(not_found)?)?;
     if snapshot.state == FactState::Forgotten {
@@ -197,7 +200,7 @@ pub(super) fn load(connection: &Connection, id: FactId) -> Result<Snapshot> {
     Ok(snapshot)
 }
 
-fn read_fact(row: &rusqlite::Row<'_>) -> Result<Fact> {
+pub(super) fn read_fact(row: &rusqlite::Row<'_>) -> Result<Fact> {
     let (id, snapshot) = Snapshot::read(row)?;
     let (images, texts) = (row.get(13).map_err(sql_error)?, row.get(14).map_err(sql_error)?);
     Ok(snapshot.into_fact(id, images, texts))

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 
 use super::record::check_embedding;
 use super::sql::sql_error;
-use super::{Access, Library, load_vectors, now_ms};
+use super::vectors::Vectors;
+use super::{Access, Library, now_ms};
 use crate::error::Result;
 use crate::index::Filter;
 use crate::types::{Embedding, Hit, Modality};
@@ -39,11 +40,27 @@ impl Library {
     ///
     /// # Errors
     /// As [`Library::search`].
-    pub fn search_with(&self, modality: Modality, query: &Embedding, k: usize, filter: &Filter<'_>) -> Result<Vec<Hit>> {
+    pub fn search_with(
+        &self,
+        modality: Modality,
+        query: &Embedding,
+        k: usize,
+        filter: &Filter<'_>,
+    ) -> Result<Vec<Hit>> {
         check_embedding(query)?;
         self.catch_up()?;
         let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner);
         Ok(vectors.of(modality).search(query, k, filter))
+    }
+
+    fn follow_others(&self, connection: &mut Connection) -> Result<()> {
+        let tx = connection.transaction().map_err(sql_error)?;
+        let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
+        if forgotten_since(&tx, vectors.change)? {
+            *vectors = Vectors::load(&tx, &self.folder)?;
+            return Ok(());
+        }
+        vectors.catch_up(&tx)
     }
 
     /// Takes over what this process's writer could not hand over, or what another process has written.
@@ -61,14 +78,19 @@ impl Library {
                 let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
                 let version = data_version(&watch.connection)?;
                 if version != watch.version {
-                    let fresh = load_vectors(&mut watch.connection, &self.folder)?;
-                    *self.vectors.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+                    self.follow_others(&mut watch.connection)?;
                     watch.version = version;
                 }
                 Ok(())
             }
         }
     }
+}
+
+/// Whether something was forgotten since: then rows must leave memory, which only a fresh start does.
+fn forgotten_since(connection: &Connection, change: i64) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM changes WHERE seq > ?1 AND op = 'forget')";
+    connection.prepare_cached(sql).and_then(|mut s| s.query_row([change], |row| row.get(0))).map_err(sql_error)
 }
 
 /// Changes whenever another connection has committed.

@@ -9,6 +9,10 @@
 //!   .keys(FactId) -> Vec<Key>                    what it is found by; .thumbnail(KeyId) -> Option<Vec<u8>>
 //!   .enable(id) .disable(id) .delete(id) -> Fact
 //!   .search(Modality, &Embedding, k) -> Vec<Hit> exact, best first, ties by key id; active facts that hold now
+//!   .edit(id, &Amendment) .supersede(old, &NewRecord) -> Fact    .conflicts(&NewRecord, similarity) -> Vec<Conflict>
+//!   .undo() .redo() -> Option<HistoryEntry>      .history(Option<FactId>, limit)  .as_of(id, seq)  .restore(id, seq)
+//!   .forget(id) -> Receipt                       erased from every file; .receipts() remain
+//!   .lookup(words, limit) -> Vec<Fact>           full text, for people
 //!   .stat() -> Stat   .flush()   .close()
 //! ```
 //!
@@ -16,10 +20,14 @@
 //! don't wait for them. Every change is one transaction, durable when the call returns, and one row of an append-only
 //! history. Errors hold no facts, questions or vectors.
 
+mod amend;
 mod change;
 mod facts;
 mod find;
 mod folder;
+mod forget;
+mod history;
+mod lookup;
 mod record;
 mod schema;
 mod snapshot;
@@ -35,7 +43,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, TransactionBehavior, params};
 use uuid::Uuid;
 
+pub use amend::{Amendment, Collision, Conflict};
 pub use facts::Key;
+pub use forget::Receipt;
+pub use history::HistoryEntry;
 pub use record::{
     FactFilter, ImageKey, MAX_IMAGE_KEYS, MAX_NAME_CHARS, MAX_RAW_DIM, MAX_TEXT_CHARS, MAX_TEXT_KEYS,
     MAX_THUMBNAIL_BYTES, NewRecord, TextKey,
@@ -159,14 +170,26 @@ impl Library {
 
     /// Runs one change: all of `work` and its history row are committed, or nothing is.
     fn write<T>(&self, op: Op, work: impl FnOnce(&mut Change<'_>) -> Result<T>) -> Result<T> {
+        let done = self.write_about(op, |_| Ok(Some(None)), |change, _| work(change))?;
+        done.ok_or_else(|| Error::new(ErrorKind::Internal, "a change found nothing to do"))
+    }
+
+    /// The same for a change about an earlier one, or about none (`Some(None)`). `None`: there is nothing to do.
+    fn write_about<T>(
+        &self,
+        op: Op,
+        find: impl FnOnce(&Connection) -> Result<Option<Option<i64>>>,
+        work: impl FnOnce(&mut Change<'_>, Option<i64>) -> Result<T>,
+    ) -> Result<Option<T>> {
         let mut writer = self.writer()?;
         let tx = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
-        let mut change = Change::begin(&tx, op, None, now_ms())?;
-        let result = work(&mut change)?;
+        let Some(about) = find(&tx)? else { return Ok(None) };
+        let mut change = Change::begin(&tx, op, about, now_ms())?;
+        let result = work(&mut change, about)?;
         change.finish()?;
         tx.commit().map_err(sql_error)?;
         self.follow(&mut writer);
-        Ok(result)
+        Ok(Some(result))
     }
 
     /// Takes a committed change over into the indexes. The change is durable whatever happens here, so errors only

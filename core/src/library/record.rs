@@ -77,6 +77,11 @@ impl NewRecord {
         if self.images.is_empty() && self.texts.is_empty() {
             return Err(invalid("a fact needs at least one photo or text to be found by"));
         }
+        self.check_keys(fingerprint)
+    }
+
+    /// Checks keys only; there may be none.
+    pub(super) fn check_keys(&self, fingerprint: &Fingerprint) -> Result<()> {
         at_most("photos", self.images.len(), MAX_IMAGE_KEYS)?;
         at_most("key texts", self.texts.len(), MAX_TEXT_KEYS)?;
         for key in &self.images {
@@ -158,7 +163,8 @@ pub(super) fn check_text(name: &str, text: &str, limit: usize) -> Result<()> {
     Ok(())
 }
 
-fn at_most(what: &str, got: usize, limit: usize) -> Result<()> {
+/// Checks a number against its limit.
+pub(super) fn at_most(what: &str, got: usize, limit: usize) -> Result<()> {
     if got > limit {
         return Err(invalid(format!("{got} {what}: at most {limit} are allowed")));
     }

@@ -68,8 +68,51 @@ fn create(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     tx.execute_batch(CURRENT)
 }
 
-/// One step per old version, each leading to the next; there is none before 1.
+/// One step per old version, each leading to the next: `if version < 2 { tx.execute_batch(TO_2)?; }` and so on.
 fn upgrade_from(_tx: &Transaction<'_>, version: u32) -> rusqlite::Result<()> {
-    debug_assert!(version < VERSION);
+    debug_assert!(version < VERSION, "establish has accepted the version");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What every released version created, frozen.
+    const FROZEN: [&str; VERSION as usize] = [include_str!("../../tests/golden/library/schema-1.sql")];
+
+    fn described(connection: &Connection) -> Vec<(String, String)> {
+        let sql = "SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY name";
+        let mut rows = connection.prepare(sql).unwrap();
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    #[test]
+    fn every_frozen_schema_becomes_the_current_one() {
+        let mut fresh = Connection::open_in_memory().unwrap();
+        establish(&mut fresh, |_| Ok(())).unwrap();
+        for (sql, version) in FROZEN.iter().zip(1_u32..) {
+            let mut old = Connection::open_in_memory().unwrap();
+            old.execute_batch(sql).unwrap();
+            old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+            old.pragma_update(None, "user_version", version).unwrap();
+            establish(&mut old, |_| panic!("only a new database is prepared")).unwrap();
+            assert_eq!(described(&old), described(&fresh), "from version {version}");
+        }
+    }
+
+    #[test]
+    fn the_current_schema_is_frozen_too() {
+        assert!(FROZEN[VERSION as usize - 1] == CURRENT, "a changed schema needs a new version");
+    }
+
+    #[test]
+    fn versions_that_never_were_are_refused() {
+        for version in [-1, 0, i64::from(VERSION) + 1] {
+            let error = check_identity(APPLICATION_ID.into(), version).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::LibraryCorrupt);
+        }
+        assert_eq!(check_identity(0, 1).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
 }

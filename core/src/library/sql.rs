@@ -40,10 +40,7 @@ pub(super) fn sql_error(error: rusqlite::Error) -> Error {
 }
 
 /// The error for a damaged database.
-pub(super) fn corrupt(
-    what: &str,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
-) -> Error {
+pub(super) fn corrupt(what: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>) -> Error {
     damaged(what).with_source(source)
 }
 

@@ -6,10 +6,10 @@ use half::f16;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use uuid::Uuid;
 
+use super::MODALITIES;
 use super::change::last_change;
 use super::folder::{Folder, index_name};
 use super::sql::{damaged, io_error, sql_error};
-use super::MODALITIES;
 use crate::error::Result;
 use crate::index::kernel::Kernel;
 use crate::index::{Entry, Header, Identity, Index, ROW_LEN, Row, state_of};
@@ -271,4 +271,3 @@ pub(super) fn originals_crc(key: KeyId, raw: &[u8], thumbnail: Option<&[u8]>) ->
     hash.update(thumbnail.unwrap_or_default());
     hash.finalize()
 }
-

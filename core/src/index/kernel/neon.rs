@@ -1,7 +1,7 @@
 //! 4 lanes at a time: NEON, which every 64-bit ARM has. Conversion from f16 (`fcvtl`) belongs to base ARMv8.
 
 use std::arch::aarch64::{
-    float32x4_t, uint16x8_t, vaddq_f32, vdupq_n_f32, vget_high_f32, vget_lane_f32, vget_low_f32, vadd_f32, vld1q_f32,
+    float32x4_t, uint16x8_t, vadd_f32, vaddq_f32, vdupq_n_f32, vget_high_f32, vget_lane_f32, vget_low_f32, vld1q_f32,
     vld1q_u16, vmulq_f32,
 };
 use std::arch::asm;

@@ -1,0 +1,116 @@
+-- Schema 1 of Crane's fact library. Moments are Unix milliseconds. A change to this file needs a new VERSION, a step in
+-- schema.rs and a frozen copy in tests/golden/library.
+
+-- The library itself: one row.
+CREATE TABLE library (
+    only_row   INTEGER PRIMARY KEY CHECK (only_row = 1),
+    id         BLOB NOT NULL CHECK (length(id) = 16),
+    created_at INTEGER NOT NULL,
+    encoders   BLOB NOT NULL CHECK (length(encoders) = 32),
+    head       BLOB NOT NULL CHECK (length(head) = 32),
+    raw_dim    INTEGER NOT NULL CHECK (raw_dim BETWEEN 1 AND 16384)
+) STRICT;
+
+-- Facts as they stand now. state: 0 active, 1 disabled, 2 superseded, 3 deleted, 4 forgotten.
+-- crc is over all other columns but n: a flipped bit on the medium is noticed when the fact is read.
+CREATE TABLE facts (
+    n           INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    statement   TEXT NOT NULL,
+    subject     TEXT,
+    target      TEXT,
+    source      TEXT,
+    note        TEXT,
+    state       INTEGER NOT NULL CHECK (state BETWEEN 0 AND 4),
+    supersedes  BLOB CHECK (length(supersedes) = 16),
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    valid_from  INTEGER,
+    valid_until INTEGER,
+    crc         INTEGER NOT NULL
+) STRICT;
+CREATE INDEX facts_by_creation ON facts (created_at);
+CREATE INDEX facts_by_subject ON facts (subject COLLATE NOCASE) WHERE subject IS NOT NULL;
+CREATE INDEX facts_by_source ON facts (source) WHERE source IS NOT NULL;
+CREATE INDEX facts_by_supersedes ON facts (supersedes) WHERE supersedes IS NOT NULL;
+
+-- What facts are found by. Vectors never change; live says whether the key is part of its fact at present.
+-- modality: 0 image, 1 text. vector: 256 little-endian f16. AUTOINCREMENT: an id is never used twice.
+CREATE TABLE keys (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    fact     BLOB NOT NULL CHECK (length(fact) = 16),
+    modality INTEGER NOT NULL CHECK (modality IN (0, 1)),
+    live     INTEGER NOT NULL CHECK (live IN (0, 1)),
+    text     TEXT,
+    vector   BLOB NOT NULL CHECK (length(vector) = 512),
+    crc      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX keys_by_fact ON keys (fact);
+
+-- What a vector was made from, apart so that rebuilding an index reads little. raw: little-endian f16.
+CREATE TABLE originals (
+    key       INTEGER PRIMARY KEY,
+    raw       BLOB NOT NULL,
+    thumbnail BLOB,
+    crc       INTEGER NOT NULL
+) STRICT;
+
+-- The history: one row per change, never updated, each digest over the one before.
+CREATE TABLE changes (
+    seq    INTEGER PRIMARY KEY AUTOINCREMENT,
+    at     INTEGER NOT NULL,
+    op     TEXT NOT NULL,
+    undoes INTEGER,
+    digest BLOB NOT NULL CHECK (length(digest) = 32)
+) STRICT;
+CREATE INDEX changes_by_undoes ON changes (undoes) WHERE undoes IS NOT NULL;
+
+-- What a change did to each fact: JSON before and after. Forgetting a fact erases before, after and salt of all its
+-- revisions; the digest stays, and says nothing without the salt.
+CREATE TABLE revisions (
+    change INTEGER NOT NULL,
+    fact   BLOB NOT NULL CHECK (length(fact) = 16),
+    before TEXT,
+    after  TEXT,
+    salt   BLOB,
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    PRIMARY KEY (change, fact)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX revisions_by_fact ON revisions (fact);
+
+-- What remains of forgotten facts.
+CREATE TABLE receipts (
+    fact   BLOB PRIMARY KEY CHECK (length(fact) = 16),
+    at     INTEGER NOT NULL,
+    change INTEGER NOT NULL,
+    digest BLOB NOT NULL CHECK (length(digest) = 32)
+) STRICT, WITHOUT ROWID;
+
+-- The index files that count: digest is SHA-256 of the file's header.
+CREATE TABLE generations (
+    modality   INTEGER PRIMARY KEY CHECK (modality IN (0, 1)),
+    generation INTEGER NOT NULL CHECK (generation > 0),
+    change     INTEGER NOT NULL CHECK (change >= 0),
+    digest     BLOB NOT NULL CHECK (length(digest) = 32)
+) STRICT;
+
+-- Full text of facts for people; derived from facts by the triggers.
+CREATE VIRTUAL TABLE fact_text USING fts5 (
+    statement, subject, target, source, note,
+    content = 'facts', content_rowid = 'n', tokenize = 'unicode61 remove_diacritics 2'
+);
+INSERT INTO fact_text (fact_text, rank) VALUES ('secure-delete', 1);
+CREATE TRIGGER fact_text_insert AFTER INSERT ON facts BEGIN
+    INSERT INTO fact_text (rowid, statement, subject, target, source, note)
+    VALUES (new.n, new.statement, new.subject, new.target, new.source, new.note);
+END;
+CREATE TRIGGER fact_text_delete AFTER DELETE ON facts BEGIN
+    INSERT INTO fact_text (fact_text, rowid, statement, subject, target, source, note)
+    VALUES ('delete', old.n, old.statement, old.subject, old.target, old.source, old.note);
+END;
+CREATE TRIGGER fact_text_update AFTER UPDATE OF statement, subject, target, source, note ON facts BEGIN
+    INSERT INTO fact_text (fact_text, rowid, statement, subject, target, source, note)
+    VALUES ('delete', old.n, old.statement, old.subject, old.target, old.source, old.note);
+    INSERT INTO fact_text (rowid, statement, subject, target, source, note)
+    VALUES (new.n, new.statement, new.subject, new.target, new.source, new.note);
+END;

@@ -1,0 +1,141 @@
+//! Every kernel gives the bits of the definition, and a search gives what sorting all scores would.
+
+use crane_core::index::kernel::Kernel;
+use crane_core::index::{Filter, Index, Row};
+use crane_core::{Embedding, FactId, FactState, KeyId};
+use proptest::prelude::*;
+
+use crate::support::{Numbers, bits, entry, identity, index_of, mixed_rows, now, plain_score, plain_search, score};
+
+#[test]
+fn this_machine_runs_more_than_the_definition() {
+    let names: Vec<_> = Kernel::all().into_iter().map(Kernel::name).collect();
+    assert_eq!(names[0], "scalar");
+    if cfg!(target_arch = "aarch64") {
+        assert!(names.contains(&"neon"));
+    }
+}
+
+#[test]
+fn every_kernel_gives_the_same_bits() {
+    let mut numbers = Numbers(1);
+    let rows = mixed_rows(&mut numbers, 400);
+    for query in [numbers.unit(), numbers.unit(), Embedding([0.0; 256]), Embedding([f32::MIN_POSITIVE / 8.0; 256])] {
+        for kernel in Kernel::all() {
+            for row in &rows {
+                let (got, want) = (score(kernel, row, &query), plain_score(row, &query));
+                assert_eq!(got.to_bits(), want.to_bits(), "{} gave {got}, not {want}", kernel.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn extreme_halves_are_converted_exactly() {
+    // Every finite f16, at each of the 256 places in turn: subnormal, largest, both signs.
+    let finite = (0..=u16::MAX).filter(|bits| bits & 0x7C00 != 0x7C00);
+    let rows: Vec<Row> = finite.collect::<Vec<_>>().chunks(256).map(row_of_bits).collect();
+    let query = Numbers(2).unit();
+    for kernel in Kernel::all() {
+        for row in &rows {
+            assert_eq!(score(kernel, row, &query).to_bits(), plain_score(row, &query).to_bits(), "{}", kernel.name());
+        }
+    }
+}
+
+fn row_of_bits(values: &[u16]) -> Row {
+    let mut row = Row([0; 512]);
+    for (to, from) in row.0.chunks_exact_mut(2).zip(values) {
+        to.copy_from_slice(&from.to_le_bytes());
+    }
+    row
+}
+
+#[test]
+fn empty_and_oversized_requests_are_answered() {
+    let query = Numbers(3).unit();
+    let index = Index::new(Kernel::best());
+    assert!(index.search(&query, 5, &now()).is_empty());
+    let index = index_of(&mixed_rows(&mut Numbers(4), 9), Kernel::best());
+    assert!(index.search(&query, 0, &now()).is_empty());
+    assert_eq!(index.search(&query, usize::MAX, &now()).len(), 9);
+}
+
+#[test]
+fn equal_scores_come_in_the_order_of_keys() {
+    let row = Row::from_embedding(&Numbers(5).unit());
+    let index = index_of(&[row; 600], Kernel::best());
+    let keys: Vec<_> = index.search(&Numbers(6).unit(), 4, &now()).iter().map(|hit| hit.key.0).collect();
+    assert_eq!(keys, [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_key_can_be_hidden_and_shown_again() {
+    let rows = mixed_rows(&mut Numbers(7), 50);
+    let query = Numbers(8).unit();
+    let mut index = index_of(&rows, Kernel::best());
+    let best = index.search(&query, 1, &now())[0].key;
+    assert!(index.update(crane_core::index::Entry { state: FactState::Deleted, ..entry(best.0) }));
+    assert_ne!(index.search(&query, 1, &now())[0].key, best);
+    index.push(entry(best.0), &rows[best.0 as usize]);
+    assert_eq!(index.search(&query, 1, &now())[0].key, best);
+    assert_eq!(index.len(), 50, "the row was there already");
+    assert!(!index.update(entry(999)), "an unknown key has no row");
+}
+
+#[test]
+fn validity_is_half_open() {
+    let mut index = Index::new(Kernel::best());
+    let limited = crane_core::index::Entry { valid_from: 10, valid_until: 20, ..entry(0) };
+    index.push(limited, &Row::from_embedding(&Numbers(9).unit()));
+    let found = |at| index.search(&Numbers(9).unit(), 1, &Filter::active_at(at)).len();
+    assert_eq!([9, 10, 19, 20].map(found), [0, 1, 1, 0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Any mixture of rows, any k, in memory and through a file with a tail behind it, on every kernel.
+    #[test]
+    fn search_equals_sorting_everything(seed: u64, count in 1_usize..700, k in 1_usize..40, split in 0.0_f64..1.0) {
+        let mut numbers = Numbers(seed);
+        let rows = mixed_rows(&mut numbers, count);
+        let centre = rows[numbers.below(count)].to_embedding();
+        let query = numbers.near(&centre, 0.1);
+        let base = (count as f64 * split) as usize;
+        let folder = tempfile::tempdir().unwrap();
+        let header = index_of(&rows[..base], Kernel::best()).write(folder.path(), "image.1.idx", &identity(1)).unwrap();
+        let hidden = |key: usize| key % 5 == seed as usize % 5;
+        let source = |fact: FactId| !fact.0.as_u128().is_multiple_of(3);
+        for kernel in Kernel::all() {
+            let mut file = std::fs::File::open(folder.path().join("image.1.idx")).unwrap();
+            let (mut index, read) = Index::read(&mut file, &header.digest(), kernel).unwrap();
+            prop_assert_eq!(read, header);
+            for (key, row) in rows.iter().enumerate().skip(base) {
+                index.push(entry(key as i64), row);
+            }
+            prop_assert_eq!(bits(&index.search(&query, k, &now())), plain_search(&rows, &query, k, |_| true));
+            for key in (0..count).filter(|key| hidden(*key)) {
+                index.update(crane_core::index::Entry { state: FactState::Disabled, ..entry(key as i64) });
+            }
+            let filter = now().with_accept(&source);
+            let passes = |key: usize| !hidden(key) && source(entry(key as i64).fact);
+            prop_assert_eq!(bits(&index.search(&query, k, &filter)), plain_search(&rows, &query, k, passes));
+            let disabled = now().with_states(&[FactState::Disabled]);
+            prop_assert_eq!(bits(&index.search(&query, k, &disabled)), plain_search(&rows, &query, k, hidden));
+        }
+    }
+}
+
+#[test]
+fn deleted_rows_are_not_written() {
+    let rows = mixed_rows(&mut Numbers(11), 20);
+    let mut index = index_of(&rows, Kernel::best());
+    index.update(crane_core::index::Entry { state: FactState::Deleted, ..entry(4) });
+    let folder = tempfile::tempdir().unwrap();
+    let header = index.write(folder.path(), "text.2.idx", &identity(2)).unwrap();
+    assert_eq!(header.count, 19);
+    let mut file = std::fs::File::open(folder.path().join("text.2.idx")).unwrap();
+    let (index, _) = Index::read(&mut file, &header.digest(), Kernel::best()).unwrap();
+    assert!(index.entry(KeyId(4)).is_none() && index.entry(KeyId(5)).is_some());
+}

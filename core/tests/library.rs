@@ -1,0 +1,21 @@
+//! The fact library through its public surface.
+#![allow(clippy::unwrap_used, reason = "in a helper of tests, too, a panic is the report")]
+#![allow(unreachable_pub, reason = "modules of one test binary")]
+#![allow(clippy::print_stdout, reason = "how processes under test report")]
+
+#[path = "library/crash.rs"]
+mod crash;
+#[path = "library/derived.rs"]
+mod derived;
+#[path = "library/facts.rs"]
+mod facts;
+#[path = "library/forget.rs"]
+mod forget;
+#[path = "library/history.rs"]
+mod history;
+#[path = "library/opening.rs"]
+mod opening;
+#[path = "library/storage.rs"]
+mod storage;
+#[path = "library/support.rs"]
+mod support;
