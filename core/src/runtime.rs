@@ -103,6 +103,16 @@ impl Runtime {
         library.add(self.embed_fact(fact)?)
     }
 
+    /// Stores a correction in place of another one, which stays in the library and fires no more; one undo takes both
+    /// back.
+    ///
+    /// # Errors
+    /// As [`Runtime::add_fact`]; `NotFound` for the old fact.
+    pub fn replace_fact(&self, old: FactId, fact: NewFact) -> Result<Fact> {
+        let library = self.writable()?;
+        library.supersede(old, &self.embed_fact(fact)?)
+    }
+
     /// The facts that pass the filter, newest first.
     pub fn facts(&self, filter: &FactFilter) -> Result<Vec<Fact>> {
         self.library.as_ref().map_or_else(|| Ok(Vec::new()), |library| library.list(filter))
@@ -176,7 +186,8 @@ impl Runtime {
         &self.bundle
     }
 
-    /// The library; none when opened for reading where there is none.
+    /// The library, for everything that needs no models: history, undo, forgetting, full-text lookup. None when opened
+    /// for reading where there is none.
     pub fn library(&self) -> Option<&Library> {
         self.library.as_ref()
     }
