@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::coarse::{BLOCK_LEN, BLOCK_ROWS};
 use super::row::{Entry, state_code, state_of};
 use crate::types::{EMBEDDING_DIM, FactId, FactState, KeyId, Modality};
 
@@ -29,7 +30,9 @@ const AT_CHANGE: usize = AT_GENERATION + 8;
 const AT_FINGERPRINT: usize = AT_CHANGE + 8;
 const AT_LIBRARY: usize = AT_FINGERPRINT + 32;
 const AT_ENTRIES_CRC: usize = AT_LIBRARY + 16;
-const AT_RESERVED: usize = AT_ENTRIES_CRC + 4;
+const AT_COARSE_CRC: usize = AT_ENTRIES_CRC + 4;
+const AT_REACH: usize = AT_COARSE_CRC + 4;
+const AT_RESERVED: usize = AT_REACH + 4;
 const AT_HEADER_CRC: usize = HEADER_LEN - 4;
 
 // Offsets of an entry's fields.
@@ -58,6 +61,10 @@ pub struct Header {
     pub library: [u8; 16],
     /// CRC-32 over all entries.
     pub entries_crc: u32,
+    /// CRC-32 over all coarse blocks.
+    pub coarse_crc: u32,
+    /// No row, and no row's code, is longer than this; the bits of an f32.
+    pub reach: u32,
 }
 
 /// Why a file was not believed. It holds figures, never content.
@@ -87,6 +94,8 @@ impl Header {
         put(&mut b, AT_FINGERPRINT, &self.fingerprint);
         put(&mut b, AT_LIBRARY, &self.library);
         put(&mut b, AT_ENTRIES_CRC, &self.entries_crc.to_le_bytes());
+        put(&mut b, AT_COARSE_CRC, &self.coarse_crc.to_le_bytes());
+        put(&mut b, AT_REACH, &self.reach.to_le_bytes());
         let crc = crc32fast::hash(&b[..AT_HEADER_CRC]);
         put(&mut b, AT_HEADER_CRC, &crc.to_le_bytes());
         b
@@ -107,8 +116,7 @@ impl Header {
             other => return Err(Damage(format!("modality is {other}"))),
         };
         let count = get_u64(b, AT_COUNT);
-        let want = count.checked_mul((ENTRY_LEN + ROW_LEN) as u64).and_then(|n| n.checked_add(HEADER_LEN as u64));
-        if want != Some(file_len) {
+        if file_length(count) != Some(file_len) {
             return Err(Damage(format!("{count} rows do not make a file of {file_len} bytes")));
         }
         Ok(Self {
@@ -119,6 +127,8 @@ impl Header {
             fingerprint: get(b, AT_FINGERPRINT),
             library: get(b, AT_LIBRARY),
             entries_crc: get_u32(b, AT_ENTRIES_CRC),
+            coarse_crc: get_u32(b, AT_COARSE_CRC),
+            reach: get_u32(b, AT_REACH),
         })
     }
 
@@ -127,6 +137,12 @@ impl Header {
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.encode()).into()
     }
+}
+
+/// How long a file with so many rows is, unless that is beyond all files.
+fn file_length(count: u64) -> Option<u64> {
+    let blocks = count.div_ceil(BLOCK_ROWS as u64).checked_mul(BLOCK_LEN as u64)?;
+    count.checked_mul((ENTRY_LEN + ROW_LEN) as u64)?.checked_add(blocks)?.checked_add(HEADER_LEN as u64)
 }
 
 /// The 64 bytes of an entry.

@@ -10,6 +10,7 @@
 //! (copy-on-write) map still faults on pages not yet touched; a SIGBUS handler belongs to the app, not to a library.
 #![allow(unsafe_code, reason = "SIMD intrinsics; every use is behind a type that proves the CPU has them")]
 
+mod coarse;
 mod format;
 pub mod kernel;
 mod memory;
@@ -19,6 +20,7 @@ mod table;
 mod topk;
 mod write;
 
+pub use coarse::{BLOCK_LEN, BLOCK_ROWS, CoarseQuery, Encoder, coarse_len};
 pub use format::{Damage, ENTRY_LEN, FORMAT_VERSION, HEADER_LEN, Header, ROW_LEN};
 pub use row::{Entry, Row};
 pub(crate) use row::{state_code, state_of};

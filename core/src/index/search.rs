@@ -1,5 +1,6 @@
-//! Exact search: every row is scored, the best k that pass the filter are returned.
+//! Exact search: the best k that pass the filter, as if every row had been scored.
 
+use super::coarse::{BLOCK_ROWS, CoarseQuery};
 use super::format::ROW_LEN;
 use super::kernel::Query;
 use super::row::{Entry, state_code};
@@ -46,32 +47,58 @@ impl<'a> Filter<'a> {
 }
 
 impl Index {
-    /// The best `k` rows by dot product, highest first, equal scores by smaller key.
+    /// The best `k` rows by dot product, highest first, equal scores by smaller key: what [`Index::search_all`] gives,
+    /// but rows whose coarse code proves that they can't be among them are not looked at.
     pub fn search(&self, query: &Embedding, k: usize, filter: &Filter<'_>) -> Vec<Hit> {
+        self.search_by(query, k, filter, CoarseQuery::new(query, self.reach))
+    }
+
+    /// The same by scoring every row.
+    pub fn search_all(&self, query: &Embedding, k: usize, filter: &Filter<'_>) -> Vec<Hit> {
+        self.search_by(query, k, filter, None)
+    }
+
+    fn search_by(&self, query: &Embedding, k: usize, filter: &Filter<'_>, coarse: Option<CoarseQuery>) -> Vec<Hit> {
         let k = k.min(self.entries.len());
         if k == 0 {
             return Vec::new();
         }
-        let query = Query::new(query);
         let mut best = TopK::new(k);
-        self.scan(&query, self.base.bytes(), 0, filter, &mut best);
-        let tail = self.tail.iter().enumerate();
-        for (at, row) in tail {
-            self.offer(&mut best, self.base_len() + at, self.kernel.score(&query, &row.0), filter);
+        let query = Query::new(query);
+        match coarse {
+            Some(coarse) => self.scan_coarse(&query, &coarse, filter, &mut best),
+            None => self.scan_all(&query, filter, &mut best),
         }
-        best.into_sorted()
-            .into_iter()
-            .map(|s| Hit { key: s.key, fact: self.entries[s.slot].fact, score: s.score })
-            .collect()
+        for (slot, row) in (self.base_len()..).zip(&self.tail) {
+            self.offer(&mut best, slot, self.kernel.score(&query, &row.0), filter);
+        }
+        let hit = |s: Scored| Hit { key: s.key, fact: self.entries[s.slot].fact, score: s.score };
+        best.into_sorted().into_iter().map(hit).collect()
     }
 
-    fn scan(&self, query: &Query, rows: &[u8], first: usize, filter: &Filter<'_>, best: &mut TopK) {
+    /// Looks only at rows whose codes don't rule them out.
+    fn scan_coarse(&self, query: &Query, coarse: &CoarseQuery, filter: &Filter<'_>, best: &mut TopK) {
+        let rows = self.base.bytes().as_chunks::<ROW_LEN>().0;
+        for (at, block) in self.coarse.bytes().as_chunks().0.iter().enumerate() {
+            let mut hot = self.coarse_kernel.hot(coarse, block, best.floor());
+            while hot != 0 {
+                let slot = at * BLOCK_ROWS + hot.trailing_zeros() as usize;
+                hot &= hot - 1;
+                // The last block may have lanes without rows.
+                let Some(row) = rows.get(slot) else { break };
+                self.offer(best, slot, self.kernel.score(query, row), filter);
+            }
+        }
+    }
+
+    /// Looks at every row.
+    fn scan_all(&self, query: &Query, filter: &Filter<'_>, best: &mut TopK) {
         let mut scores = [0.0; BLOCK];
-        for (block, rows) in rows.chunks(BLOCK * ROW_LEN).enumerate() {
+        for (block, rows) in self.base.bytes().chunks(BLOCK * ROW_LEN).enumerate() {
             let scores = &mut scores[..rows.len() / ROW_LEN];
             self.kernel.scores(query, rows, scores);
             for (at, score) in scores.iter().enumerate() {
-                self.offer(best, first + block * BLOCK + at, *score, filter);
+                self.offer(best, block * BLOCK + at, *score, filter);
             }
         }
     }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 
+use super::coarse::coarse_len;
 use super::format::{Damage, ENTRY_LEN, HEADER_LEN, Header, ROW_LEN, decode_entry};
-use super::kernel::Kernel;
+use super::kernel::{CoarseKernel, Kernel};
 use super::memory::Memory;
 use super::row::{Entry, Row};
 use crate::types::KeyId;
@@ -17,6 +18,11 @@ pub struct Index {
     pub(super) entries: Vec<Entry>,
     /// The generation's rows.
     pub(super) base: Memory,
+    /// Their coarse codes.
+    pub(super) coarse: Memory,
+    /// No row of the generation, and no code, is longer.
+    pub(super) reach: f32,
+    pub(super) coarse_kernel: CoarseKernel,
     /// The tail's rows.
     pub(super) tail: Vec<Row>,
     tail_slots: HashMap<KeyId, usize>,
@@ -57,7 +63,16 @@ impl From<Damage> for LoadError {
 impl Index {
     /// An index without rows.
     pub fn new(kernel: Kernel) -> Self {
-        Self { kernel, entries: Vec::new(), base: Memory::empty(), tail: Vec::new(), tail_slots: HashMap::new() }
+        Self {
+            kernel,
+            entries: Vec::new(),
+            base: Memory::empty(),
+            coarse: Memory::empty(),
+            reach: 0.0,
+            coarse_kernel: CoarseKernel::best(),
+            tail: Vec::new(),
+            tail_slots: HashMap::new(),
+        }
     }
 
     /// Reads a generation whose header has this digest. Every checksum is verified before a row counts.
@@ -72,8 +87,17 @@ impl Index {
         // The file is at least this long, so both lengths fit.
         let count = usize::try_from(header.count).map_err(|_| Damage("too many rows for this machine".into()))?;
         let (entries, crcs) = read_entries(file, count, header.entries_crc)?;
+        let coarse = read_coarse(file, count, header.coarse_crc)?;
         let base = read_rows(file, &crcs)?;
-        Ok((Self { kernel, entries, base, tail: Vec::new(), tail_slots: HashMap::new() }, header))
+        let reach = f32::from_bits(header.reach);
+        Ok((Self { entries, base, coarse, reach, ..Self::new(kernel) }, header))
+    }
+
+    /// The same index with another way to scan codes.
+    #[must_use]
+    pub fn with_coarse_kernel(mut self, kernel: CoarseKernel) -> Self {
+        self.coarse_kernel = kernel;
+        self
     }
 
     /// All rows, in whatever state.
@@ -93,7 +117,10 @@ impl Index {
 
     /// Bytes that the rows and entries occupy.
     pub fn memory_bytes(&self) -> usize {
-        self.base.bytes().len() + self.tail.capacity() * ROW_LEN + self.entries.capacity() * size_of::<Entry>()
+        self.base.bytes().len()
+            + self.coarse.bytes().len()
+            + self.tail.capacity() * ROW_LEN
+            + self.entries.capacity() * size_of::<Entry>()
     }
 
     /// What is known of a key.
@@ -130,11 +157,10 @@ impl Index {
     }
 
     /// The row in a slot.
-    pub(super) fn row(&self, slot: usize) -> &[u8] {
-        let base = self.base_len();
-        match slot.checked_sub(base) {
+    pub(super) fn row(&self, slot: usize) -> &[u8; ROW_LEN] {
+        match slot.checked_sub(self.base_len()) {
             Some(at) => &self.tail[at].0,
-            None => &self.base.bytes()[slot * ROW_LEN..(slot + 1) * ROW_LEN],
+            None => &self.base.bytes().as_chunks().0[slot],
         }
     }
 }
@@ -155,6 +181,15 @@ fn read_entries(file: &mut File, count: usize, crc: u32) -> Result<(Vec<Entry>, 
         return Err(Damage("keys are not ascending".into()).into());
     }
     Ok((entries, crcs))
+}
+
+fn read_coarse(file: &mut File, count: usize, crc: u32) -> Result<Memory, LoadError> {
+    let mut memory = Memory::zeroed(coarse_len(count))?;
+    file.read_exact(memory.bytes_mut())?;
+    if crc32fast::hash(memory.bytes()) != crc {
+        return Err(Damage("checksum of the coarse codes is wrong".into()).into());
+    }
+    Ok(memory)
 }
 
 fn read_rows(file: &mut File, crcs: &[u32]) -> Result<Memory, LoadError> {

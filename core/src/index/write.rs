@@ -4,7 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use super::coarse::Encoder;
 use super::format::{HEADER_LEN, Header, encode_entry};
+use super::row::Row;
 use super::table::Index;
 use crate::types::{FactState, Modality};
 
@@ -43,6 +45,7 @@ impl Index {
     fn write_file(&self, path: &Path, identity: &Identity) -> io::Result<Header> {
         let slots = self.live_slots();
         let entries = self.encode_entries(&slots);
+        let (coarse, reach) = self.encode_coarse(&slots);
         let header = Header {
             modality: identity.modality,
             count: slots.len() as u64,
@@ -51,12 +54,15 @@ impl Index {
             fingerprint: identity.fingerprint,
             library: identity.library,
             entries_crc: crc32fast::hash(&entries),
+            coarse_crc: crc32fast::hash(&coarse),
+            reach: reach.to_bits(),
         };
         let file = create_private(path)?;
         let mut out = BufWriter::with_capacity(1 << 20, file);
         let bytes: [u8; HEADER_LEN] = header.encode();
         out.write_all(&bytes)?;
         out.write_all(&entries)?;
+        out.write_all(&coarse)?;
         for slot in slots {
             out.write_all(self.row(slot))?;
         }
@@ -70,6 +76,14 @@ impl Index {
         let mut slots: Vec<usize> = (0..self.entries.len()).filter(|slot| !dead(slot)).collect();
         slots.sort_unstable_by_key(|slot| self.entries[*slot].key);
         slots
+    }
+
+    fn encode_coarse(&self, slots: &[usize]) -> (Vec<u8>, f32) {
+        let mut encoder = Encoder::default();
+        for slot in slots {
+            encoder.push(&Row(*self.row(*slot)));
+        }
+        encoder.finish()
     }
 
     fn encode_entries(&self, slots: &[usize]) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Every kernel gives the bits of the definition, and a search gives what sorting all scores would.
 
-use crane_core::index::kernel::Kernel;
-use crane_core::index::{Filter, Index, Row};
+use crane_core::index::kernel::{CoarseKernel, Kernel};
+use crane_core::index::{BLOCK_LEN, CoarseQuery, Encoder, Entry, Filter, Index, Row};
 use crane_core::{Embedding, FactId, FactState, KeyId};
 use proptest::prelude::*;
 
@@ -75,7 +75,7 @@ fn a_key_can_be_hidden_and_shown_again() {
     let query = Numbers(8).unit();
     let mut index = index_of(&rows, Kernel::best());
     let best = index.search(&query, 1, &now())[0].key;
-    assert!(index.update(crane_core::index::Entry { state: FactState::Deleted, ..entry(best.0) }));
+    assert!(index.update(Entry { state: FactState::Deleted, ..entry(best.0) }));
     assert_ne!(index.search(&query, 1, &now())[0].key, best);
     index.push(entry(best.0), &rows[best.0 as usize]);
     assert_eq!(index.search(&query, 1, &now())[0].key, best);
@@ -86,7 +86,7 @@ fn a_key_can_be_hidden_and_shown_again() {
 #[test]
 fn validity_is_half_open() {
     let mut index = Index::new(Kernel::best());
-    let limited = crane_core::index::Entry { valid_from: 10, valid_until: 20, ..entry(0) };
+    let limited = Entry { valid_from: 10, valid_until: 20, ..entry(0) };
     index.push(limited, &Row::from_embedding(&Numbers(9).unit()));
     let found = |at| index.search(&Numbers(9).unit(), 1, &Filter::active_at(at)).len();
     assert_eq!([9, 10, 19, 20].map(found), [0, 1, 1, 0]);
@@ -107,16 +107,18 @@ proptest! {
         let header = index_of(&rows[..base], Kernel::best()).write(folder.path(), "image.1.idx", &identity(1)).unwrap();
         let hidden = |key: usize| key % 5 == seed as usize % 5;
         let source = |fact: FactId| !fact.0.as_u128().is_multiple_of(3);
-        for kernel in Kernel::all() {
+        let coarse = CoarseKernel::all().into_iter().map(|coarse| (Kernel::best(), coarse));
+        for (kernel, coarse) in Kernel::all().into_iter().map(|kernel| (kernel, CoarseKernel::best())).chain(coarse) {
             let mut file = std::fs::File::open(folder.path().join("image.1.idx")).unwrap();
-            let (mut index, read) = Index::read(&mut file, &header.digest(), kernel).unwrap();
+            let (index, read) = Index::read(&mut file, &header.digest(), kernel).unwrap();
+            let mut index = index.with_coarse_kernel(coarse);
             prop_assert_eq!(read, header);
             for (key, row) in rows.iter().enumerate().skip(base) {
                 index.push(entry(key as i64), row);
             }
             prop_assert_eq!(bits(&index.search(&query, k, &now())), plain_search(&rows, &query, k, |_| true));
             for key in (0..count).filter(|key| hidden(*key)) {
-                index.update(crane_core::index::Entry { state: FactState::Disabled, ..entry(key as i64) });
+                index.update(Entry { state: FactState::Disabled, ..entry(key as i64) });
             }
             let filter = now().with_accept(&source);
             let passes = |key: usize| !hidden(key) && source(entry(key as i64).fact);
@@ -125,13 +127,66 @@ proptest! {
             prop_assert_eq!(bits(&index.search(&query, k, &disabled)), plain_search(&rows, &query, k, hidden));
         }
     }
+
+    /// The bound itself: with a row's own score as the floor, its code never rules it out, for rows and queries of any
+    /// size and shape; and all kernels rule out the same rows.
+    #[test]
+    fn a_code_never_rules_out_a_row_that_reaches_the_floor(seed: u64, size in -12_i32..12, sharp in any::<bool>()) {
+        let mut numbers = Numbers(seed);
+        let rows: Vec<Row> = mixed_rows(&mut numbers, 16);
+        let centre = rows[numbers.below(16)].to_embedding();
+        let mut query = numbers.near(&centre, 0.5);
+        query.0.iter_mut().for_each(|q| *q *= 10_f32.powi(size));
+        if sharp {
+            query.0[7] *= 1000.0;
+        }
+        let mut encoder = Encoder::default();
+        rows.iter().for_each(|row| encoder.push(row));
+        let (blocks, reach) = encoder.finish();
+        let block = &blocks.as_chunks::<BLOCK_LEN>().0[0];
+        let coarse = CoarseQuery::new(&query, reach).unwrap();
+        for (lane, row) in rows.iter().enumerate() {
+            let floor = plain_score(row, &query);
+            let hot: Vec<u16> = CoarseKernel::all().iter().map(|kernel| kernel.hot(&coarse, block, floor)).collect();
+            prop_assert!(hot[0] >> lane & 1 == 1);
+            prop_assert!(hot.iter().all(|bits| *bits == hot[0]));
+        }
+    }
+}
+
+#[test]
+fn codes_rule_out_nearly_everything() {
+    let mut numbers = Numbers(12);
+    let rows: Vec<Row> = (0..1600).map(|_| Row::from_embedding(&numbers.unit())).collect();
+    let query = numbers.near(&rows[5].to_embedding(), 0.02);
+    let mut encoder = Encoder::default();
+    rows.iter().for_each(|row| encoder.push(row));
+    let (blocks, reach) = encoder.finish();
+    let coarse = CoarseQuery::new(&query, reach).unwrap();
+    let blocks = blocks.as_chunks::<BLOCK_LEN>().0;
+    let hot: u32 = blocks.iter().map(|block| CoarseKernel::best().hot(&coarse, block, 0.6).count_ones()).sum();
+    assert_eq!(hot, 1, "one row is near the query");
+}
+
+#[test]
+fn queries_beyond_the_bound_are_answered_by_the_full_scan() {
+    let rows = mixed_rows(&mut Numbers(13), 90);
+    let folder = tempfile::tempdir().unwrap();
+    let header = index_of(&rows, Kernel::best()).write(folder.path(), "image.1.idx", &identity(1)).unwrap();
+    let mut file = std::fs::File::open(folder.path().join("image.1.idx")).unwrap();
+    let (index, _) = Index::read(&mut file, &header.digest(), Kernel::best()).unwrap();
+    for size in [0.0, 1e-30, 1e20] {
+        let query = Embedding(Numbers(14).unit().0.map(|q| q * size));
+        assert!(CoarseQuery::new(&query, 1.0).is_none());
+        assert_eq!(bits(&index.search(&query, 9, &now())), plain_search(&rows, &query, 9, |_| true));
+    }
 }
 
 #[test]
 fn deleted_rows_are_not_written() {
     let rows = mixed_rows(&mut Numbers(11), 20);
     let mut index = index_of(&rows, Kernel::best());
-    index.update(crane_core::index::Entry { state: FactState::Deleted, ..entry(4) });
+    index.update(Entry { state: FactState::Deleted, ..entry(4) });
     let folder = tempfile::tempdir().unwrap();
     let header = index.write(folder.path(), "text.2.idx", &identity(2)).unwrap();
     assert_eq!(header.count, 19);

@@ -9,9 +9,12 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod coarse;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
+
+pub use coarse::CoarseKernel;
 
 use super::format::ROW_LEN;
 use crate::types::{EMBEDDING_DIM, Embedding};
