@@ -85,6 +85,10 @@ pub struct EncoderSpec {
     pub dim: u32,
     /// Side in pixels of the square that photos are squashed to, 1 to 4,096.
     pub image_size: u32,
+    /// Central parts of a photo that are embedded and averaged, as shares of its sides above 0 up to 1; at most 8. The
+    /// whole photo alone where it is left out.
+    #[serde(default = "whole_photo")]
+    pub views: Vec<f32>,
     /// Mean per channel of pixels in 0 to 1.
     pub mean: [f32; 3],
     /// Standard deviation per channel of pixels in 0 to 1, above 0.
@@ -190,6 +194,8 @@ impl EncoderSpec {
         require((1..=16_384).contains(&self.raw_dim), "encoder.raw_dim must be 1 to 16384")?;
         require(self.dim as usize == EMBEDDING_DIM, &format!("encoder.dim must be {EMBEDDING_DIM}"))?;
         require((1..=4096).contains(&self.image_size), "encoder.image_size must be 1 to 4096")?;
+        require((1..=8).contains(&self.views.len()), "encoder.views must hold 1 to 8 shares")?;
+        require(self.views.iter().all(|share| *share > 0.0 && *share <= 1.0), "encoder.views must be above 0 up to 1")?;
         require(self.mean.iter().all(|m| m.is_finite()), "encoder.mean must be finite")?;
         require(self.std.iter().all(|s| s.is_finite() && *s > 0.0), "encoder.std must be above 0")?;
         require((1..=8192).contains(&self.text_length), "encoder.text_length must be 1 to 8192")
@@ -213,6 +219,10 @@ impl LanguageSpec {
             _ => Err(corrupt("bundle.toml: language needs image_size, or min_tokens and max_tokens")),
         }
     }
+}
+
+fn whole_photo() -> Vec<f32> {
+    vec![1.0]
 }
 
 fn check_gate(gate: &Gate, name: &str) -> Result<()> {

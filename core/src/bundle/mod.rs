@@ -89,14 +89,15 @@ impl Bundle {
 
     /// What vectors made with this bundle can be compared with: the towers, the tokenizer, the preprocessing, the head.
     pub fn fingerprint(&self) -> Fingerprint {
-        let EncoderSpec { raw_dim, dim: _, image_size, mean, std, text_length, pad_id, eos_id } = self.encoder();
+        let EncoderSpec { raw_dim, dim: _, image_size, views, mean, std, text_length, pad_id, eos_id } = self.encoder();
         let mut hash = Sha256::new();
         hash.update(b"crane encoders 1\0");
         for role in [Role::ImageEncoder, Role::TextEncoder, Role::Tokenizer] {
             hash.update(self.manifest.file(role).sha256);
         }
         hash.update(image_size.to_le_bytes());
-        mean.iter().chain(std).for_each(|value| hash.update(value.to_le_bytes()));
+        hash.update([views.len() as u8]);
+        views.iter().chain(mean).chain(std).for_each(|value| hash.update(value.to_le_bytes()));
         hash.update(text_length.to_le_bytes());
         hash.update(pad_id.to_le_bytes());
         // A token id fits in 32 bits, so that no id is taken for "none".

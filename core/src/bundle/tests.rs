@@ -121,6 +121,8 @@ fn senseless_manifests_are_refused_by_rule() {
         ("raw_dim = 128", "raw_dim = 0", "raw_dim"),
         ("dim = 256", "dim = 255", "encoder.dim"),
         ("image_size = 112\nmean", "image_size = 5000\nmean", "encoder.image_size"),
+        ("mean = [0.5", "views = []\nmean = [0.5", "encoder.views"),
+        ("mean = [0.5", "views = [1.0, 1.1]\nmean = [0.5", "encoder.views"),
         ("std = [0.5, 0.5, 0.5]", "std = [0.5, 0.0, 0.5]", "encoder.std"),
         ("text_length = 32", "text_length = 0", "text_length"),
         ("context = 768", "context = 100", "context"),
@@ -156,6 +158,7 @@ fn the_fingerprint_follows_what_vectors_depend_on() {
     let base = fingerprint(&manifest_text());
     for (from, to) in [
         ("image_size = 112\nmean", "image_size = 113\nmean"),
+        ("mean = [0.5", "views = [1.0, 0.8]\nmean = [0.5"),
         ("mean = [0.5", "mean = [0.4"),
         ("std = [0.5", "std = [0.4"),
         ("text_length = 32", "text_length = 33"),

@@ -1,14 +1,12 @@
-//! Which implementation of the ONNX Runtime interface this process uses: the real one where its library is found, tract
-//! otherwise. The choice is made once per process, since the `ort` crate holds one interface.
+//! What runs ONNX models: ONNX Runtime where its library is found, tract otherwise.
 
 use std::ffi::CStr;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
-
-use crate::error::{Error, ErrorKind, Result};
 
 /// Names the library file to use; set but unusable, tract is used and the reason shown.
 const PATH_VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -25,37 +23,48 @@ pub enum OnnxLibrary {
     Tract,
 }
 
-/// The implementation in use.
-pub(super) struct Library {
+/// What runs the models.
+pub(super) enum Library {
+    OnnxRuntime(&'static OnnxRuntime),
+    /// Why not ONNX Runtime; none when there just is none.
+    Tract {
+        reason: Option<String>,
+    },
+}
+
+/// ONNX Runtime, loaded once and kept for the life of the process.
+pub(super) struct OnnxRuntime {
     pub(super) environment: Environment,
-    /// For people: "ONNX Runtime 1.31.1", or "tract" and why.
-    pub(super) name: String,
-    pub(super) is_tract: bool,
+    version: String,
 }
 
-/// The process's implementation; `wanted` counts for the first caller only.
-pub(super) fn library(wanted: &OnnxLibrary) -> Result<&'static Library> {
-    static LIBRARY: OnceLock<Result<Library, String>> = OnceLock::new();
-    let library = LIBRARY.get_or_init(|| choose(wanted));
-    library.as_ref().map_err(|e| Error::new(ErrorKind::Internal, format!("ONNX models can't be run: {e}")))
-}
+impl Library {
+    /// A process has one ONNX Runtime: the first file that could be used serves whoever wants one later.
+    pub(super) fn choose(wanted: &OnnxLibrary) -> Self {
+        static LOADED: Mutex<Option<&OnnxRuntime>> = Mutex::new(None);
+        let candidates = match wanted {
+            OnnxLibrary::Tract => return Self::Tract { reason: None },
+            OnnxLibrary::Path(path) => vec![path.clone()],
+            OnnxLibrary::Search => candidates(),
+        };
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if loaded.is_none() {
+            match load_first(&candidates) {
+                Ok(runtime) => *loaded = Some(Box::leak(Box::new(runtime))),
+                Err(reason) => return Self::Tract { reason },
+            }
+        }
+        loaded.map_or(Self::Tract { reason: None }, Self::OnnxRuntime)
+    }
 
-fn choose(wanted: &OnnxLibrary) -> Result<Library, String> {
-    let candidates = match wanted {
-        OnnxLibrary::Tract => return tract(""),
-        OnnxLibrary::Path(path) => vec![path.clone()],
-        OnnxLibrary::Search => candidates(),
-    };
-    let mut reason = String::new();
-    for path in candidates {
-        match onnx_runtime(&path) {
-            Ok(library) => return Ok(library),
-            // A library that is there and unusable is worth telling; one that isn't there is the usual case.
-            Err(Unusable::Bad(why)) => reason = why,
-            Err(Unusable::Absent) => {}
+    /// For people: "ONNX Runtime 1.31.1", or "tract" and, if there was one that can't be used, why.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::OnnxRuntime(runtime) => format!("ONNX Runtime {}", runtime.version),
+            Self::Tract { reason: None } => "tract".to_owned(),
+            Self::Tract { reason: Some(reason) } => format!("tract ({reason})"),
         }
     }
-    tract(&reason)
 }
 
 fn candidates() -> Vec<PathBuf> {
@@ -69,14 +78,30 @@ fn candidates() -> Vec<PathBuf> {
     beside.into_iter().chain([PathBuf::from(&file)]).chain(versioned).chain(homebrew).collect()
 }
 
+/// None: there is none. A library that is there and unusable is worth telling.
+fn load_first(candidates: &[PathBuf]) -> Result<OnnxRuntime, Option<String>> {
+    let mut reason = None;
+    for path in candidates {
+        match load(path) {
+            Ok(runtime) => return Ok(runtime),
+            Err(Unusable::Bad(why)) => {
+                tracing::warn!(why, "this ONNX Runtime can't be used");
+                reason = Some(why);
+            }
+            Err(Unusable::Absent) => {}
+        }
+    }
+    Err(reason)
+}
+
 enum Unusable {
     Absent,
     Bad(String),
 }
 
-fn onnx_runtime(path: &Path) -> Result<Library, Unusable> {
-    let (version, probed) = version(path)?;
-    let bad = |e: &dyn std::fmt::Display| Unusable::Bad(format!("{}: {e}", path.display()));
+fn load(path: &Path) -> Result<OnnxRuntime, Unusable> {
+    let (version, probed) = probe(path)?;
+    let bad = |e: &dyn Display| Unusable::Bad(format!("{}: {e}", path.display()));
     let builder = ort::init_from(path).map_err(|e| bad(&e))?;
     // Only now, so that the library isn't unloaded and loaded again in between.
     drop(probed);
@@ -84,20 +109,17 @@ fn onnx_runtime(path: &Path) -> Result<Library, Unusable> {
     let environment = builder.build().map_err(|e| bad(&e))?;
     // Its default level would have it format every verbose message for us to throw away.
     environment.set_log_level(LogLevel::Warning);
-    Ok(Library { environment, name: format!("ONNX Runtime {version}"), is_tract: false })
+    Ok(OnnxRuntime { environment, version })
 }
 
-/// The library and its version, once it is known to speak our version of the interface. `ort` would panic on some of what
-/// is found out here.
+/// The version of a library, and the library, once it is known to speak our version of the interface. `ort` would panic
+/// on some of what is found out here.
 #[expect(unsafe_code, reason = "foreign libraries are loaded and called here")]
-fn version(path: &Path) -> Result<(String, libloading::Library), Unusable> {
-    let is_name = path.parent().is_none_or(|parent| parent.as_os_str().is_empty());
-    // SAFETY: loading runs the library's initialisers. The person, or whoever administers the machine, put it there.
-    let library = unsafe { libloading::Library::new(path) }.map_err(|e| {
-        if is_name || !path.exists() { Unusable::Absent } else { Unusable::Bad(format!("{}: {e}", path.display())) }
-    })?;
-    let bad = |why: &str| Unusable::Bad(format!("{} {why}", path.display()));
+fn probe(path: &Path) -> Result<(String, libloading::Library), Unusable> {
     type GetApiBase = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
+    // SAFETY: loading runs the library's initialisers. The person, or whoever administers the machine, put it there.
+    let library = unsafe { libloading::Library::new(path) }.map_err(|e| not_loaded(path, &e))?;
+    let bad = |why: &str| Unusable::Bad(format!("{} {why}", path.display()));
     // SAFETY: a library that exports this name is ONNX Runtime, whose C header gives this type.
     let base = unsafe {
         let get = library.get::<GetApiBase>(b"OrtGetApiBase\0").map_err(|_| bad("is no ONNX Runtime"))?;
@@ -114,17 +136,14 @@ fn version(path: &Path) -> Result<(String, libloading::Library), Unusable> {
     Ok((version, library))
 }
 
-/// `reason`: why not ONNX Runtime; empty when it just isn't there.
-fn tract(reason: &str) -> Result<Library, String> {
-    if !ort::set_api(ort_tract::api()) {
-        return Err("another part of this process uses ort already".to_owned());
+/// A bare name that the loader doesn't find is the usual case; a file that is named and can't be loaded is not.
+fn not_loaded(path: &Path, error: &libloading::Error) -> Unusable {
+    let is_name = path.parent().is_none_or(|parent| parent.as_os_str().is_empty());
+    let named = std::env::var_os(PATH_VARIABLE).is_some_and(|named| named == path);
+    if (is_name || !path.exists()) && !named {
+        return Unusable::Absent;
     }
-    let environment = ort::init().with_name("crane").with_telemetry(false).build().map_err(|e| e.to_string())?;
-    let name = if reason.is_empty() { "tract".to_owned() } else { format!("tract ({reason})") };
-    if !reason.is_empty() {
-        tracing::warn!(reason, "ONNX Runtime can't be used; tract is used instead");
-    }
-    Ok(Library { environment, name, is_tract: true })
+    Unusable::Bad(format!("{}: {error}", path.display()))
 }
 
 /// ONNX Runtime's messages name nodes and shapes, never values.
@@ -133,5 +152,29 @@ fn log(level: LogLevel, _category: &str, _id: &str, _location: &str, message: &s
         LogLevel::Error | LogLevel::Fatal => tracing::error!(target: "onnxruntime", "{message}"),
         LogLevel::Warning => tracing::warn!(target: "onnxruntime", "{message}"),
         LogLevel::Verbose | LogLevel::Info => tracing::debug!(target: "onnxruntime", "{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_onnx_runtime_is_told_and_tract_serves() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("libonnxruntime.so");
+        std::fs::write(&path, b"no library").expect("writes");
+        let Err(Some(reason)) = load_first(std::slice::from_ref(&path)) else { panic!("it can't be used") };
+        assert!(reason.contains("libonnxruntime.so"), "{reason}");
+        let name = Library::Tract { reason: Some(reason) }.name();
+        assert!(name.starts_with("tract (") && name.contains("libonnxruntime.so"), "{name}");
+        assert!(matches!(load_first(&[folder.path().join("nowhere.so")]), Err(None)));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn another_library_is_no_onnx_runtime() {
+        let Err(Some(reason)) = load_first(&[PathBuf::from("libm.so.6")]) else { panic!("it can't be used") };
+        assert!(reason.contains("is no ONNX Runtime"), "{reason}");
     }
 }
