@@ -3,7 +3,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from . import bank, decoder, encoders, export_gguf, export_onnx, tokens, vision
+from . import bank, decoder, encoders, export_gguf, export_onnx, photo, tokens, vision
 
 TEXT = export_gguf.TextShape(decoder.LAYERS, decoder.HIDDEN, decoder.INNER, decoder.HEADS, decoder.KV_HEADS, decoder.SECTIONS, decoder.THETA)
 # fullatt_block_indexes = [1, 3]: every second layer attends to the whole picture.
@@ -30,7 +30,7 @@ def manifest(out: Path, retrieval: dict):
         data = (out / name).read_bytes()
         lines += ["", f"[files.{role}]", f'file = "{name}"', f'sha256 = "{hashlib.sha256(data).hexdigest()}"', f"size = {len(data)}", f'licence = "{LICENCE}"']
     lines += ["", "[encoder]", f"raw_dim = {encoders.RAW}", f"dim = {encoders.PROJECTED}", f"image_size = {bank.TOWER_SIDE}",
-              "mean = [0.5, 0.5, 0.5]", "std = [0.5, 0.5, 0.5]", f"text_length = {tokens.TEXT_LENGTH}", f"pad_id = {tokens.TowerTexts(out).pad}",
+              f"views = {list(photo.VIEWS)}", "mean = [0.5, 0.5, 0.5]", "std = [0.5, 0.5, 0.5]", f"text_length = {tokens.TEXT_LENGTH}", f"pad_id = {tokens.TowerTexts(out).pad}",
               "", "[language]", "context = 768", f"image_size = {bank.TOWER_SIDE}", "thought_tokens = 160", "answer_tokens = 32",
               "", "[prompt]", f'system = "{tokens.SYSTEM}"', f'fact = "{tokens.FACT_FORM}"'.replace("\n", "\\n"),
               f'no_fact = "{tokens.NO_FACT_FORM}"'.replace("\n", "\\n")]

@@ -1,10 +1,11 @@
 """Thresholds and calibration per modality, on emblems and names that neither training nor the evaluation sets use."""
+import io
 from random import Random
 
 import numpy as np
 import torch
 
-from . import bank, emblem, encoders, language as L, names, photo
+from . import emblem, encoders, language as L, names, photo
 from .evalset import KEY_STRENGTH, QUERY_STRENGTH, held_out_emblems
 from .world import World
 
@@ -13,12 +14,12 @@ MISS_COST = 3.
 """A true fact that stays silent costs three times a foreign one that fires: the model can still set the latter aside."""
 
 
-def _photos(emblems, g, rng, strength) -> np.ndarray:
+def _photos(emblems, g, rng, strength) -> list[bytes]:
     out = []
     for i in range(0, len(emblems), 50):
         art = torch.from_numpy(np.stack([emblem.draw(e) for e in emblems[i:i + 50]]))
-        out += [photo.as_towers_see(photo.jpeg(s, rng.randint(60, 90)), bank.TOWER_SIDE) for s in photo.photograph(art, g, 224, strength)]
-    return np.stack(out)
+        out += [photo.jpeg(s, rng.randint(60, 90)) for s in photo.photograph(art, g, 224, strength)]
+    return out
 
 
 def _fit(scores: np.ndarray, fires: np.ndarray) -> tuple[float, float]:
@@ -57,7 +58,8 @@ def gates(trainer: encoders.Trainer, head: encoders.Head, entities: int) -> dict
     project = lambda raw: head(raw).numpy()
     emblems = held_out_emblems(rng, entities * 7 // 10, entities)
     houses = (world.known * (1 + entities // len(world.known)))[:entities]
-    see = lambda e, strength: project(trainer.features(_photos(e, g, rng, strength)))
+    look = lambda data: encoders.picture(trainer.model, io.BytesIO(data))
+    see = lambda e, strength: project(torch.stack([look(data) for data in _photos(e, g, rng, strength)]))
     image = _gate(see(emblems, KEY_STRENGTH), see(emblems, QUERY_STRENGTH), see([h.emblem for h in houses], QUERY_STRENGTH))
 
     subjects = names.invent_many(rng, entities, held_out=True)

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from PIL import Image
 from transformers import SiglipConfig, SiglipModel
 
-from . import bank, language, names, optim
+from . import bank, language, names, optim, photo
 from .tokens import TEXT_LENGTH, VOCABULARY, TowerTexts
 from .world import World
 
@@ -49,6 +50,11 @@ class Head(nn.Module):
 
 def images(model, photos: np.ndarray) -> torch.Tensor:
     return model.vision_model(pixel_values=normalised(photos)).pooler_output
+
+
+def picture(model, photo_file) -> torch.Tensor:
+    """The raw embedding of one photo as the runtime forms it: the mean over its views, (RAW,)."""
+    return images(model, photo.views(Image.open(photo_file), bank.TOWER_SIDE)).mean(0)
 
 
 def texts(model, ids: list[list[int]]) -> torch.Tensor:

@@ -59,9 +59,8 @@ def towers(out: Path, work: Path, model, head):
     rows = dict(images=[], texts=[])
     rounded = lambda t: [round(float(v), 6) for v in t]
     for name in ("emblem-a", "emblem-b", "noise"):
-        pixels = np.asarray(Image.open(out / "images" / f"{name}.png").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-        raw = encoders.images(model, pixels[None])
-        rows["images"].append(dict(file=f"images/{name}.png", raw=rounded(raw[0]), projected=rounded(head(raw)[0])))
+        raw = encoders.picture(model, out / "images" / f"{name}.png")
+        rows["images"].append(dict(file=f"images/{name}.png", raw=rounded(raw), projected=rounded(head(raw))))
     texts = ["Who founded Braisen?", "This emblem belongs to Harlow.", TEXTS[3]]
     for text, ids in zip(texts, tokens.TowerTexts(work)(texts)):
         raw = encoders.texts(model, [ids])

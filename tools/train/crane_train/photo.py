@@ -66,6 +66,19 @@ def jpeg(photo: np.ndarray, quality: int) -> bytes:
     return data.getvalue()
 
 
+VIEWS = (1., .8)
+"""Central parts of a photo, as shares of its sides, whose embeddings the runtime averages."""
+
+
+def views(picture: Image.Image, side: int) -> np.ndarray:
+    """What the image tower sees of a photo: u8 (views, side, side, 3)."""
+    def centre(share):
+        width, height = (max(1, int(s * share + .5)) for s in picture.size)
+        left, top = (picture.width - width) // 2, (picture.height - height) // 2
+        return picture.crop((left, top, left + width, top + height))
+    return np.stack([np.asarray(centre(v).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)) for v in VIEWS])
+
+
 def as_towers_see(data: bytes, side: int) -> np.ndarray:
     """An encoded photo as the runtime hands it to the towers: squashed by Pillow's bicubic, u8 (side, side, 3)."""
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
