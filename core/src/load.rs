@@ -13,8 +13,8 @@ pub(crate) fn encoders(bundle: &Bundle, options: &OpenOptions) -> Result<Encoder
 
     use crate::backend::{OnnxEncoders, OnnxOptions};
 
-    let threads = options.threads.map(Into::into);
-    let models = Arc::new(OnnxEncoders::open_with(bundle, &OnnxOptions { threads, ..OnnxOptions::default() })?);
+    let wanted = OnnxOptions { threads: options.threads, ..OnnxOptions::default() };
+    let models = Arc::new(OnnxEncoders::open_with(bundle, &wanted)?);
     let backend = models.backend_name().to_owned();
     let (image, text, head) = (Arc::clone(&models), Arc::clone(&models), Arc::clone(&models));
     let warm_up = Box::new(move |modality| models.warm_up(modality));

@@ -51,7 +51,7 @@ impl Session {
         match library {
             Library::OnnxRuntime(runtime) => {
                 let session = open_ort(&runtime.environment, path, threads)?;
-                let takes = session.inputs().iter().map(|input| input.name()).eq([signature.input]);
+                let takes = session.inputs().iter().map(ort::value::Outlet::name).eq([signature.input]);
                 let gives = session.outputs().iter().any(|output| output.name() == OUTPUT);
                 if takes && gives { Ok(Self::Ort(session)) } else { Err(wrong_signature(signature)) }
             }
