@@ -1,9 +1,9 @@
 //! What the pipeline asks of models. `backend` implements these; pure-logic tests may fake them.
 
+use crate::CancelToken;
 use crate::error::Result;
 use crate::image::Rgb;
 use crate::types::{Embedding, RawEmbedding};
-use crate::CancelToken;
 
 /// An image tower: a photo to a raw embedding.
 pub trait ImageEncoder: Send + Sync {

@@ -92,6 +92,29 @@ fn a_photo_takes_its_tokens_once() {
 }
 
 #[test]
+fn a_photo_may_keep_its_aspect_ratio() {
+    let spec = LanguageSpec { image_size: None, min_tokens: Some(4), max_tokens: Some(64), ..spec() };
+    let model = LlamaGenerator::open_files(
+        &golden("lm/language-f32.gguf"),
+        &golden("lm/vision-f32.gguf"),
+        &spec,
+        LlamaOptions::default(),
+    )
+    .expect("loads");
+    let [start, data, end] = ask(" Where is it?");
+    let (_, without) = reply(&model, &request(&[start, data, end], 2, 2)).expect("replies");
+    // In tokens of 28 x 28 pixels: as it is, shrunk to at most 64, enlarged to at least 4.
+    for ((width, height), tokens) in [((140, 84), 5 * 3), ((1000, 500), 11 * 5), ((20, 20), 2 * 2)] {
+        let pixels = (0..width * height * 3).map(|i| (i % 251) as u8).collect();
+        let photo = Rgb::new(width, height, pixels).expect("sizes agree");
+        let parts = [start, PromptPart::Image(&photo), data, end];
+        let (text, with) = reply(&model, &request(&parts, 2, 2)).expect("replies");
+        assert_form(&text);
+        assert_eq!(with.prompt_tokens - without.prompt_tokens, tokens + 2, "{width}x{height}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused_before_generating() {
     let model = model();
     let long = " word".repeat(2000);
