@@ -1,5 +1,6 @@
 //! What runs ONNX models: ONNX Runtime where its library is found, tract otherwise.
 
+use std::error::Error as _;
 use std::ffi::CStr;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -143,7 +144,9 @@ fn not_loaded(path: &Path, error: &libloading::Error) -> Unusable {
     if (is_name || !path.exists()) && !named {
         return Unusable::Absent;
     }
-    Unusable::Bad(format!("{}: {error}", path.display()))
+    // The loader's own words come as the cause.
+    let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    Unusable::Bad(format!("{}: {words}", path.display()))
 }
 
 /// ONNX Runtime's messages name nodes and shapes, never values.
