@@ -54,7 +54,7 @@ fn search(rows: usize) {
     let mut file = File::open(folder.path().join("image.1.idx")).unwrap();
     let (index, _) = Index::read(&mut file, &header.digest(), Kernel::best()).unwrap();
     let load = begun.elapsed();
-    let queries: Vec<Embedding> = (0..101).map(|n| unit(1 << 40 | n)).collect();
+    let queries: Vec<Embedding> = (0..101).map(|n| unit((1 << 40) | n)).collect();
     let filter = Filter::active_at(0);
     let full = median(&queries, |query| index.search_all(query, 5, &filter).len());
     let certified = median(&queries, |query| index.search(query, 5, &filter).len());

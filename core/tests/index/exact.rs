@@ -148,7 +148,7 @@ proptest! {
         for (lane, row) in rows.iter().enumerate() {
             let floor = plain_score(row, &query);
             let hot: Vec<u16> = CoarseKernel::all().iter().map(|kernel| kernel.hot(&coarse, block, floor)).collect();
-            prop_assert!(hot[0] >> lane & 1 == 1);
+            prop_assert!((hot[0] >> lane) & 1 == 1);
             prop_assert!(hot.iter().all(|bits| *bits == hot[0]));
         }
     }
