@@ -19,7 +19,7 @@ pub enum AnswerEvent {
         /// The gate's decision and its figures.
         decision: Decision,
         /// The fact that fired.
-        fact: Option<Fact>,
+        fact: Option<Box<Fact>>,
     },
     /// More text of the thought. All of them joined are [`Answer::thought`].
     ThinkDelta(String),

@@ -11,10 +11,12 @@ use crate::error::{Error, ErrorKind, Result};
 /// Dropping it stops a load in the background and waits for its end: a process must not exit while a C++ library is
 /// still starting up on another thread.
 pub(crate) struct Lazy<T> {
-    load: Arc<dyn Fn(&CancelToken) -> Result<T> + Send + Sync>,
+    load: Arc<Load<T>>,
     cancel: CancelToken,
     slot: Mutex<Slot<T>>,
 }
+
+type Load<T> = dyn Fn(&CancelToken) -> Result<T> + Send + Sync;
 
 enum Slot<T> {
     Empty,

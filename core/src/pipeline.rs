@@ -142,7 +142,7 @@ fn retrieve(
     let hits = timed(&mut times.search_us, || search(pipeline.library, route, &query))?;
     let decision = decide(&hits, gate);
     let fact = timed(&mut times.recall_us, || recall(pipeline.library, &decision))?;
-    on_event(AnswerEvent::Decided { decision, fact: fact.clone() });
+    on_event(AnswerEvent::Decided { decision, fact: fact.clone().map(Box::new) });
 
     let (threshold, encoder) = (gate.threshold, encoders.backend.clone());
     let trace = Trace { route, hits, decision, threshold, encoder, reply: None, times };

@@ -109,7 +109,7 @@ impl<'a, W: Write> Stream<'a, W> {
     fn write(&mut self, event: &AnswerEvent) -> io::Result<()> {
         match event {
             AnswerEvent::Routed(_) => Ok(()),
-            AnswerEvent::Decided { decision, fact } => screen::write_decision(self.out, decision, fact.as_ref()),
+            AnswerEvent::Decided { decision, fact } => screen::write_decision(self.out, decision, fact.as_deref()),
             AnswerEvent::ThinkDelta(text) => {
                 self.switch(Channel::Thought)?;
                 self.piece(DIM, text)

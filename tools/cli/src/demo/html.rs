@@ -69,9 +69,10 @@ fn backends(answer: &Answer) -> String {
 fn write_corrected(w: &mut String, number: u32, scene: &Corrected) -> fmt::Result {
     write!(w, "<section class=\"card told\">")?;
     write_picture(w, scene.picture.as_deref())?;
-    write!(
+    writeln!(
         w,
-        "<div><h2><span>{number}</span>{}</h2><p class=\"who\">The person tells</p><blockquote>{}</blockquote></div></section>\n",
+        "<div><h2><span>{number}</span>{}</h2><p class=\"who\">The person tells</p>\
+         <blockquote>{}</blockquote></div></section>",
         Text(&scene.caption),
         Text(&scene.fact.statement)
     )
