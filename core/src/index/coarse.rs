@@ -77,9 +77,9 @@ impl CoarseQuery {
     pub(super) fn hot(&self, block: &[u8; BLOCK_LEN], sums: &[i32; BLOCK_ROWS], floor: f32) -> u16 {
         let (scales, slacks) = block[CODES_LEN..].split_at(2 * BLOCK_ROWS);
         let mut cold = 0_u16;
-        for lane in 0..BLOCK_ROWS {
+        for (lane, sum) in sums.iter().enumerate() {
             let (s, e) = (widen(scales, lane), widen(slacks, lane));
-            let product = (2 * sums[lane] - self.offset) as f32;
+            let product = (2 * sum - self.offset) as f32;
             let bound = s * self.scale * product + e * self.norm + self.extra;
             // NaN is not below anything: such a row is scored.
             cold |= u16::from(bound < floor) << lane;
