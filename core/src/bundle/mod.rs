@@ -67,6 +67,11 @@ impl Bundle {
         self.folder.join(&self.manifest.file(role).file)
     }
 
+    /// Size in bytes of the file of a role.
+    pub fn size(&self, role: Role) -> u64 {
+        self.manifest.file(role).size
+    }
+
     /// The retrieval towers and their preprocessing.
     pub fn encoder(&self) -> &EncoderSpec {
         &self.manifest.encoder

@@ -87,7 +87,7 @@ class TextPairs:
 
 @dataclass
 class Plan:
-    steps: int = 1150
+    steps: int = 1650
     families: int = 16
     text_pairs: int = 48
     head_steps: int = 1500
