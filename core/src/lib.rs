@@ -34,5 +34,6 @@ pub use route::Route;
 pub use runtime::{Backends, OpenOptions, Runtime};
 pub use trace::{ReplyTrace, StageTimes, Trace};
 pub use types::{
-    EMBEDDING_DIM, Embedding, Fact, FactId, FactState, Fingerprint, Hit, KeyId, Modality, NewFact, Question, RawEmbedding,
+    EMBEDDING_DIM, Embedding, Fact, FactId, FactState, Fingerprint, Hit, KeyId, Modality, NewFact, Question,
+    RawEmbedding,
 };
