@@ -126,7 +126,10 @@ impl Library {
 /// Sets every fact of a change back to what it was before it.
 fn revert(change: &mut Change<'_>, seq: i64) -> Result<Vec<FactId>> {
     let mut facts = Vec::new();
-    for (id, before, after) in revisions_of(change.tx(), seq)? {
+    let mut revisions = revisions_of(change.tx(), seq)?;
+    // The table is in the order of ids. Keys count up, so facts come back in the order in which they were added.
+    revisions.sort_by_key(|(_, before, after)| first_key(before).min(first_key(after)));
+    for (id, before, after) in revisions {
         let present = match load(change.tx(), id) {
             Ok(present) => Some(present),
             Err(error) if error.kind() == crate::ErrorKind::NotFound => None,
@@ -139,6 +142,10 @@ fn revert(change: &mut Change<'_>, seq: i64) -> Result<Vec<FactId>> {
         facts.push(id);
     }
     Ok(facts)
+}
+
+fn first_key(snapshot: &Option<Snapshot>) -> i64 {
+    snapshot.as_ref().and_then(|snapshot| snapshot.keys.first().copied()).unwrap_or(i64::MAX)
 }
 
 type Revision = (FactId, Option<Snapshot>, Option<Snapshot>);
