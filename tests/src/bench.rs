@@ -98,9 +98,13 @@ impl Default for Bench {
 /// The `crane` binary, built in the profile and target folder that these tests were built in.
 ///
 /// Cargo names a binary to tests of its own package only; asking cargo once per process keeps this one from being stale.
+/// `CRANE_TEST_BINARY` names another one.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(named) = std::env::var_os("CRANE_TEST_BINARY") {
+            return named.into();
+        }
         let test = std::env::current_exe().expect("a running test has a path");
         let profile = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
         let target = profile.parent().expect("the profile's folder lies in the target folder");

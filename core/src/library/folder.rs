@@ -67,9 +67,7 @@ impl Folder {
         let connection = sql::open_reader(&self.database())?;
         let probe = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
         match probe {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && self.journal_len() == 0 => {
-                sql::open_immutable(&self.database())
-            }
+            Err(error) if cannot_create(&error) && self.journal_len() == 0 => sql::open_immutable(&self.database()),
             Err(error) => Err(sql::sql_error(error)),
             Ok(()) => Ok(connection),
         }
@@ -141,6 +139,11 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// What SQLite says depends on whether the folder or the file system can't be written, or the disk is full.
+fn cannot_create(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) || sql::is_shm_size(error)
 }
 
 /// The right to write: an advisory lock on `writer.lock`, which the system lets go of when the process ends.

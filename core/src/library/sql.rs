@@ -12,10 +12,14 @@ use crate::error::{Error, ErrorKind, Result};
 /// How long a statement waits for another process before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+const FULL: (ErrorKind, &str) = (ErrorKind::StorageFull, "the disk is full; free some space and try again");
+
 /// What a caller can act on in an error of SQLite. The messages hold no values of the statement.
 pub(super) fn sql_error(error: rusqlite::Error) -> Error {
     let (kind, message) = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => (ErrorKind::StorageFull, "the disk is full; free some space and try again"),
+        Some(ErrorCode::DiskFull) => FULL,
+        // The shared memory beside the journal could not grow, which only a full disk prevents.
+        Some(ErrorCode::SystemIoFailure) if is_shm_size(&error) => FULL,
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
             (ErrorKind::ReadOnly, "the library cannot be written; check the permissions of its folder")
         }
@@ -37,6 +41,11 @@ pub(super) fn sql_error(error: rusqlite::Error) -> Error {
         },
     };
     Error::new(kind, message).with_source(error)
+}
+
+/// The shared memory of readers and writer could not be given its size.
+pub(super) fn is_shm_size(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 /// The error for a damaged database.
@@ -62,7 +71,8 @@ pub(super) fn io_error(doing: &str, error: io::Error) -> Error {
             (ErrorKind::ReadOnly, "not permitted; check the permissions of the library's folder")
         }
         io::ErrorKind::NotFound => (ErrorKind::NotFound, "not found"),
-        io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
+        // `AlreadyExists`: a file stands where the folder should be made.
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::InvalidFilename => {
             (ErrorKind::InvalidInput, "not a folder's path")
         }
         io::ErrorKind::OutOfMemory => (ErrorKind::OutOfMemory, "not enough memory"),
