@@ -5,21 +5,13 @@ from random import Random
 import numpy as np
 import torch
 
-from . import emblem, encoders, language as L, names, photo
+from . import encoders, language as L, names, photo
 from .evalset import KEY_STRENGTH, QUERY_STRENGTH, held_out_emblems
 from .world import World
 
 SEED = 977
 MISS_COST = 4.
 """A true fact that stays silent costs four times a foreign one that fires: the model can still set the latter aside."""
-
-
-def _photos(emblems, g, rng, strength) -> list[bytes]:
-    out = []
-    for i in range(0, len(emblems), 50):
-        art = torch.from_numpy(np.stack([emblem.draw(e) for e in emblems[i:i + 50]]))
-        out += [photo.jpeg(s, rng.randint(60, 90)) for s in photo.photograph(art, g, 224, strength)]
-    return out
 
 
 def _fit(scores: np.ndarray, fires: np.ndarray) -> tuple[float, float]:
@@ -59,7 +51,7 @@ def gates(trainer: encoders.Trainer, head: encoders.Head, entities: int) -> dict
     emblems = held_out_emblems(rng, entities * 7 // 10, entities)
     houses = (world.known * (1 + entities // len(world.known)))[:entities]
     look = lambda data: encoders.picture(trainer.model, io.BytesIO(data))
-    see = lambda e, strength: project(torch.stack([look(data) for data in _photos(e, g, rng, strength)]))
+    see = lambda e, strength: project(torch.stack([look(data) for data in photo.shoot(e, g, rng, strength)]))
     image = _gate(see(emblems, KEY_STRENGTH), see(emblems, QUERY_STRENGTH), see([h.emblem for h in houses], QUERY_STRENGTH))
 
     subjects = names.invent_many(rng, entities, held_out=True)

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import torch
 
 from . import emblem, language as L, names, photo
@@ -37,12 +36,10 @@ class Writer:
     def shoot(self, emblems, prefix: str, strength: float) -> list[str]:
         """One photo of each emblem; returns the file names."""
         files = []
-        for i in range(0, len(emblems), 50):
-            art = torch.from_numpy(np.stack([emblem.draw(e) for e in emblems[i:i + 50]]))
-            for shot in photo.photograph(art, self.g, self.side, strength):
-                name = f"photos/{prefix}{len(files):04}.jpg"
-                (self.out / name).write_bytes(photo.jpeg(shot, self.rng.randint(60, 90)))
-                files.append(name)
+        for data in photo.shoot(emblems, self.g, self.rng, strength, self.side):
+            name = f"photos/{prefix}{len(files):04}.jpg"
+            (self.out / name).write_bytes(data)
+            files.append(name)
         return files
 
     def case(self, scenario, library, question, image, fact, gold, intermediate=None):

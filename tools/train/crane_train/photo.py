@@ -1,10 +1,14 @@
 """Photographic change: an emblem on a wall under another viewpoint, light, crop, occlusion, blur, noise and JPEG."""
 import io
+from collections.abc import Iterator
+from random import Random
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+
+from . import emblem
 
 
 def _background(n: int, side: int, uniform, x, y, g) -> torch.Tensor:
@@ -64,6 +68,14 @@ def jpeg(photo: np.ndarray, quality: int) -> bytes:
     data = io.BytesIO()
     Image.fromarray(photo).save(data, "JPEG", quality=quality)
     return data.getvalue()
+
+
+def shoot(emblems, g: torch.Generator, rng: Random, strength: float, side: int = 224) -> Iterator[bytes]:
+    """One encoded photo of each emblem."""
+    for i in range(0, len(emblems), 50):
+        art = torch.from_numpy(np.stack([emblem.draw(e) for e in emblems[i:i + 50]]))
+        for shot in photograph(art, g, side, strength):
+            yield jpeg(shot, rng.randint(60, 90))
 
 
 VIEWS = (1., .8)

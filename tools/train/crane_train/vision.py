@@ -1,7 +1,6 @@
 """The language model's eye: Qwen2.5-VL's vision tower on one 112 x 112 window, taught to tell traits and known houses."""
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import torch
