@@ -7,6 +7,7 @@ mod decode;
 mod jpeg;
 mod resize;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -80,17 +81,21 @@ impl Rgb {
     }
 
     /// The central part whose sides are `share` (above 0, up to 1) of the photo's, rounded, at least one pixel.
+    /// Only a smaller part is copied.
     #[must_use]
-    pub fn centre(&self, share: f32) -> Self {
+    pub fn centre(&self, share: f32) -> Cow<'_, Self> {
         let part = |side: u32| ((f64::from(side) * f64::from(share)).round() as u32).clamp(1, side);
         let (width, height) = (part(self.width), part(self.height));
+        if (width, height) == (self.width, self.height) {
+            return Cow::Borrowed(self);
+        }
         let (left, top) = ((self.width - width) / 2, (self.height - height) / 2);
         let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
         for row in top..top + height {
             let start = (row as usize * self.width as usize + left as usize) * 3;
             pixels.extend_from_slice(&self.pixels[start..start + width as usize * 3]);
         }
-        Self { width, height, pixels }
+        Cow::Owned(Self { width, height, pixels })
     }
 
     /// Resizes with Pillow's bicubic filter, bit for bit; the aspect ratio is not kept. Both sides must be at least 1.
