@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFilter
 
 TINCTURES = {
@@ -40,6 +41,16 @@ class Emblem:
         second = "" if self.division == "plain" else f" with a {self.second} {self.division}"
         small = f" and a small {self.small}" if self.small else ""
         return f"a {self.field} {self.shape}{second}, {number} {self.tincture} {things}{small}"
+
+
+TRAITS = {"field": list(TINCTURES), "second": list(TINCTURES), "tincture": list(TINCTURES), "charge": CHARGES, "division": DIVISIONS,
+          "count": [1, 2, 3], "shape": list(SHAPES)}
+"""What the image towers are taught to tell, with its values."""
+
+
+def labels(emblems: list[Emblem], traits: dict[str, list] = TRAITS) -> dict[str, torch.Tensor]:
+    """Class indices of each trait, (len(emblems),)."""
+    return {name: torch.tensor([values.index(getattr(e, name)) for e in emblems]) for name, values in traits.items()}
 
 
 def random_emblem(rng: Random, held_out: bool) -> Emblem:

@@ -8,7 +8,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from . import bank, optim
-from .emblem import CHARGES, DIVISIONS, SHAPES, TINCTURES
+from .emblem import TRAITS, labels
 from .tokens import IMAGE_TOKENS
 from .world import World
 
@@ -103,14 +103,6 @@ class Readers(nn.Module):
         return {name: out(pooled[:, i]) for i, (name, out) in enumerate(zip(self.names, self.out))}
 
 
-CLASSES = {"field": list(TINCTURES), "second": list(TINCTURES), "tincture": list(TINCTURES), "charge": CHARGES, "division": DIVISIONS,
-           "count": [1, 2, 3], "shape": list(SHAPES)}
-
-
-def labels(emblems) -> dict[str, torch.Tensor]:
-    return {name: torch.tensor([options.index(getattr(e, name)) for e in emblems]) for name, options in CLASSES.items()}
-
-
 @dataclass
 class Plan:
     steps: int = 1050
@@ -129,7 +121,7 @@ class Trainer:
         self.known_labels = labels([h.emblem for h in World().known])
         self.watch_labels = labels(bank.watched_emblems(seed, len(self.watch)))
         self.tower = Tower()
-        self.readers = Readers({**{k: len(v) for k, v in CLASSES.items()}, "house": len(self.known) + 1})
+        self.readers = Readers({**{k: len(v) for k, v in TRAITS.items()}, "house": len(self.known) + 1})
         trunk, rest = optim.split(self.tower, lambda n: "blocks" in n or "merger|mlp" in n)
         self.opt = optim.Optimizer(trunk, rest + list(self.readers.parameters()), lr=.02, adam_lr=2e-3)
         self.step = 0
@@ -141,7 +133,7 @@ class Trainer:
         read = self.readers(self.tower(Tower.patches(photos)))
         house = torch.cat((torch.zeros(len(rows), dtype=torch.long), torch.from_numpy(known) + 1))
         loss = F.cross_entropy(read["house"], house)
-        for name in CLASSES:
+        for name in TRAITS:
             loss = loss + F.cross_entropy(read[name], torch.cat((self.bank_labels[name][rows], self.known_labels[name][known])))
         return loss
 
@@ -149,7 +141,7 @@ class Trainer:
     def accuracy(self) -> dict:
         """On held-out emblems (traits, and how often one passes for a known house) and on unseen photos of known houses."""
         read = self.readers(self.tower(Tower.patches(self.watch[:, 1])))
-        out = {n: round((read[n].argmax(1) == self.watch_labels[n]).float().mean().item(), 3) for n in CLASSES}
+        out = {n: round((read[n].argmax(1) == self.watch_labels[n]).float().mean().item(), 3) for n in TRAITS}
         out["unknown"] = round((read["house"].argmax(1) == 0).float().mean().item(), 3)
         shots = self.known[:, -4:].reshape(-1, *self.known.shape[2:])
         house = self.readers(self.tower(Tower.patches(shots)))["house"].argmax(1)
