@@ -72,6 +72,9 @@ pub(crate) enum Command {
     /// Add, list, show, enable, disable and delete corrections
     #[command(subcommand)]
     Fact(FactCommand),
+    /// Look after the fact library
+    #[command(subcommand)]
+    Library(LibraryCommand),
     /// Ask a question, with or without a photo
     Ask(QuestionArgs),
     /// Show which fact would fire on a question, without running the language model
@@ -104,6 +107,12 @@ pub(crate) enum FactCommand {
     Disable(IdArg),
     /// Delete a fact
     Delete(IdArg),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum LibraryCommand {
+    /// Show how much the library holds, and where
+    Stat,
 }
 
 #[derive(clap::Args)]

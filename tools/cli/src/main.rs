@@ -8,6 +8,7 @@ mod demo;
 mod eval;
 mod fact;
 mod failure;
+mod library;
 mod photo;
 mod screen;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
 fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Fact(command) => fact::run(context, command),
+        Command::Library(command) => library::run(context, &command),
         Command::Ask(question) => ask::ask(context, &question),
         Command::Preview(question) => ask::preview(context, &question),
         Command::Bundle(args::BundleCommand::Verify) => bundle::verify(context),
