@@ -44,6 +44,8 @@ pub enum ErrorKind {
     ReadOnly = 15,
     /// The storage device failed to read or write.
     StorageFailed = 16,
+    /// It was closed before.
+    Closed = 18,
 }
 
 /// An error with its kind, a message that says what to do, and its cause.

@@ -3,6 +3,8 @@
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 #![allow(clippy::print_stdout, reason = "how processes under test report")]
 
+#[path = "library/away.rs"]
+mod away;
 #[path = "library/crash.rs"]
 mod crash;
 #[path = "library/derived.rs"]

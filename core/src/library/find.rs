@@ -16,13 +16,13 @@ use crate::types::{Embedding, Hit, Modality};
 /// A reader's connection that notices changes of other processes.
 pub(super) struct Watch {
     connection: Connection,
-    version: i64,
+    /// None: not looked yet.
+    version: Option<i64>,
 }
 
 impl Watch {
-    pub(super) fn new(connection: Connection) -> Result<Self> {
-        let version = data_version(&connection)?;
-        Ok(Self { connection, version })
+    pub(super) const fn new(connection: Connection) -> Self {
+        Self { connection, version: None }
     }
 }
 
@@ -53,7 +53,8 @@ impl Library {
         Ok(vectors.of(modality).search(query, k, filter))
     }
 
-    fn follow_others(&self, connection: &mut Connection) -> Result<()> {
+    /// Takes over everything that other processes have changed.
+    pub(super) fn follow_others(&self, connection: &mut Connection) -> Result<()> {
         let tx = connection.transaction().map_err(sql_error)?;
         let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
         if forgotten_since(&tx, vectors.change)? {
@@ -67,19 +68,26 @@ impl Library {
     fn catch_up(&self) -> Result<()> {
         match &self.access {
             Access::Write(_) if !self.behind.load(Ordering::Acquire) => Ok(()),
-            Access::Write(_) => {
-                let writer = self.writer()?;
-                let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
-                vectors.catch_up(&writer.connection)?;
-                self.behind.store(false, Ordering::Release);
-                Ok(())
+            Access::Write(writer) => {
+                if let Some(writer) = &*writer.lock().unwrap_or_else(PoisonError::into_inner) {
+                    let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
+                    vectors.catch_up(&writer.connection)?;
+                    self.behind.store(false, Ordering::Release);
+                    return Ok(());
+                }
+                self.read(|connection| self.follow_others(connection))
             }
+            Access::Read(_) if self.is_away() => self.read(|connection| self.follow_others(connection)),
             Access::Read(watch) => {
                 let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
-                let version = data_version(&watch.connection)?;
-                if version != watch.version {
-                    self.follow_others(&mut watch.connection)?;
-                    watch.version = version;
+                if watch.is_none() {
+                    *watch = Some(Watch::new(self.folder.open_reader()?));
+                }
+                let Some(Watch { connection, version: known }) = &mut *watch else { return Ok(()) };
+                let version = data_version(connection)?;
+                if *known != Some(version) {
+                    self.follow_others(connection)?;
+                    *known = Some(version);
                 }
                 Ok(())
             }

@@ -13,7 +13,7 @@
 //!   .undo() .redo() -> Option<HistoryEntry>      .history(Option<FactId>, limit)  .as_of(id, seq)  .restore(id, seq)
 //!   .forget(id) -> Receipt                       erased from every file; .receipts() remain
 //!   .lookup(words, limit) -> Vec<Fact>           full text, for people
-//!   .stat() -> Stat   .flush()   .close()
+//!   .stat() -> Stat   .flush()   .suspend()   .resume()   .close()
 //! ```
 //!
 //! `Library` is `Send + Sync` and every method takes `&self`. Writers queue on an inner mutex; readers and searches
@@ -21,6 +21,7 @@
 //! history. Errors hold no facts, questions or vectors.
 
 mod amend;
+mod away;
 mod change;
 mod facts;
 mod find;
@@ -37,7 +38,7 @@ mod vectors;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -55,6 +56,7 @@ pub use stat::Stat;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{Fingerprint, Modality};
+use away::Readers;
 use change::{Change, Op};
 use find::Watch;
 use folder::{Folder, WriterLock};
@@ -69,13 +71,14 @@ pub struct Library {
     vectors: RwLock<Vectors>,
     /// A change was committed that `vectors` could not take over yet.
     behind: AtomicBool,
-    readers: Mutex<Vec<Connection>>,
+    readers: Readers,
     access: Access,
 }
 
+/// None while the library is put away.
 enum Access {
-    Write(Mutex<Writer>),
-    Read(Mutex<Watch>),
+    Write(Mutex<Option<Writer>>),
+    Read(Mutex<Option<Watch>>),
 }
 
 /// Fields drop in order: the lock goes last.
@@ -103,7 +106,7 @@ impl Library {
         let id = check_library(&connection, fingerprint)?;
         sql::make_durable(&connection).map_err(sql_error)?;
         let vectors = load_vectors(&mut connection, &folder)?;
-        let access = Access::Write(Mutex::new(Writer { connection, _lock: lock }));
+        let access = Access::Write(Mutex::new(Some(Writer { connection, _lock: lock })));
         let library = Self::assemble(folder, *fingerprint, id, vectors, access);
         library.tidy()?;
         Ok(library)
@@ -123,12 +126,12 @@ impl Library {
         }
         let id = check_library(&connection, fingerprint)?;
         let vectors = load_vectors(&mut connection, &folder)?;
-        let watch = Watch::new(connection)?;
-        Ok(Self::assemble(folder, *fingerprint, id, vectors, Access::Read(Mutex::new(watch))))
+        let access = Access::Read(Mutex::new(Some(Watch::new(connection))));
+        Ok(Self::assemble(folder, *fingerprint, id, vectors, access))
     }
 
     fn assemble(folder: Folder, fingerprint: Fingerprint, id: [u8; 16], vectors: Vectors, access: Access) -> Self {
-        let (vectors, readers) = (RwLock::new(vectors), Mutex::new(Vec::new()));
+        let (vectors, readers) = (RwLock::new(vectors), Readers::new());
         Self { folder, fingerprint, id, vectors, behind: AtomicBool::new(false), readers, access }
     }
 
@@ -147,25 +150,6 @@ impl Library {
         let mut writer = self.writer()?;
         self.save_vectors(&mut writer)?;
         checkpoint(&writer.connection)
-    }
-
-    /// Closes the library: no lock and no journal is left behind, so an app may be suspended after it.
-    /// Dropping does the same and keeps errors to itself.
-    pub fn close(self) -> Result<()> {
-        let Access::Write(writer) = self.access else { return Ok(()) };
-        drop(self.readers);
-        let writer = writer.into_inner().unwrap_or_else(PoisonError::into_inner);
-        checkpoint(&writer.connection)?;
-        writer.connection.close().map_err(|(_, error)| sql_error(error))
-    }
-
-    /// The writer, waiting for its turn.
-    fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
-        match &self.access {
-            // A panic inside a transaction has rolled it back: the connection is sound.
-            Access::Write(writer) => Ok(writer.lock().unwrap_or_else(PoisonError::into_inner)),
-            Access::Read(_) => Err(Error::new(ErrorKind::ReadOnly, "the library was opened for reading only")),
-        }
     }
 
     /// Runs one change: all of `work` and its history row are committed, or nothing is.
@@ -222,15 +206,6 @@ impl Library {
         }
         let keep = vectors::named_files(&writer.connection)?;
         self.folder.remove_stale(&keep).map_err(|e| io_error("tidying the library's folder", e))
-    }
-
-    /// Runs a query on an idle reading connection, or on a new one.
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = idle.map_or_else(|| self.folder.open_reader(), Ok)?;
-        let result = query(&connection)?;
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        Ok(result)
     }
 }
 

@@ -28,6 +28,12 @@ pub(super) struct Vectors {
 }
 
 impl Vectors {
+    /// Of no keys at all.
+    pub(super) fn empty() -> Self {
+        let index = || Index::new(Kernel::best());
+        Self { image: index(), text: index(), change: 0, saved: 0, unsaved: 0 }
+    }
+
     /// The index of a modality.
     pub(super) fn of(&self, modality: Modality) -> &Index {
         match modality {

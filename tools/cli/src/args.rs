@@ -7,7 +7,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 const ABOUT: &str = "Correct a fact once, on your own device; the model reasons with it from then on.";
 
-const AFTER: &str = "\
+pub(crate) const AFTER: &str = "\
 Examples:
   crane fact add --image college.jpg --statement \"This building is Brasenose College, in Oxford.\" --target Oxford
   crane ask \"Which city is this in?\" --image another-photo.jpg
@@ -32,6 +32,7 @@ Exit codes:
    24  a defect of Crane's
    25  the library is read-only
    26  the storage device failed
+   28  it was closed before (not from the command line)
   130  cancelled (Ctrl-C)";
 
 #[derive(Parser)]

@@ -61,11 +61,27 @@ fn print(error: &Error, json: bool) {
     }
 }
 
-/// 10 and the kind's own number, which is never reused; cancelled as shells have it.
+/// 10 and the kind's own number, which is never reused; cancelled as shells have it. A new kind needs a line here and
+/// one in the help.
 fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Cancelled => 130,
-        kind => u8::try_from(kind as i32).map_or(u8::MAX, |number| FIRST_CODE + number),
+        ErrorKind::NotFound
+        | ErrorKind::InvalidInput
+        | ErrorKind::UnsupportedImage
+        | ErrorKind::ModelMissing
+        | ErrorKind::ModelCorrupt
+        | ErrorKind::FingerprintMismatch
+        | ErrorKind::LibraryLocked
+        | ErrorKind::LibraryCorrupt
+        | ErrorKind::StorageFull
+        | ErrorKind::OutOfMemory
+        | ErrorKind::Backgrounded
+        | ErrorKind::ContextOverflow
+        | ErrorKind::Internal
+        | ErrorKind::ReadOnly
+        | ErrorKind::StorageFailed
+        | ErrorKind::Closed => u8::try_from(kind as i32).map_or(u8::MAX, |number| FIRST_CODE + number),
     }
 }
 
@@ -75,9 +91,10 @@ mod tests {
 
     #[test]
     fn codes_are_those_that_the_help_documents() {
-        let expected = [(ErrorKind::NotFound, 11), (ErrorKind::Cancelled, 130), (ErrorKind::StorageFailed, 26)];
+        let expected = [(ErrorKind::NotFound, 11), (ErrorKind::Cancelled, 130), (ErrorKind::Closed, 28)];
         for (kind, code) in expected {
             assert_eq!(exit_code(kind), code);
+            assert!(crate::args::AFTER.contains(&format!("\n{code:5}  ")));
         }
     }
 }
