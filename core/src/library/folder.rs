@@ -149,7 +149,14 @@ fn cannot_create(error: &rusqlite::Error) -> bool {
 /// The right to write: an advisory lock on `writer.lock`, which the system lets go of when the process ends.
 #[derive(Debug)]
 pub(super) struct WriterLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // Closing alone does not do: a child process that another thread is just starting still shares the file.
+        let _ = self.file.unlock();
+    }
 }
 
 impl WriterLock {
@@ -166,7 +173,7 @@ impl WriterLock {
             Err(TryLockError::Error(error)) => return Err(io_error("taking the library's writer lock", error)),
         }
         write_pid(&mut file).map_err(|e| io_error("taking the library's writer lock", e))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
