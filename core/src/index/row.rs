@@ -1,6 +1,7 @@
 //! One row of the index: what is compared, and what is known of the key behind it.
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 use super::format::ROW_LEN;
 use crate::types::{EMBEDDING_DIM, Embedding, FactId, FactState, KeyId};
@@ -12,9 +13,11 @@ pub struct Row(pub [u8; ROW_LEN]);
 impl Row {
     /// Rounds an embedding to f16, nearest even.
     pub fn from_embedding(embedding: &Embedding) -> Self {
+        let mut halves = [f16::ZERO; EMBEDDING_DIM];
+        halves.convert_from_f32_slice(&embedding.0);
         let mut bytes = [0; ROW_LEN];
-        for (to, from) in bytes.chunks_exact_mut(2).zip(&embedding.0) {
-            to.copy_from_slice(&f16::from_f32(*from).to_le_bytes());
+        for (to, from) in bytes.chunks_exact_mut(2).zip(halves) {
+            to.copy_from_slice(&from.to_le_bytes());
         }
         Self(bytes)
     }

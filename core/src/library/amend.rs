@@ -75,7 +75,7 @@ impl Library {
             }
             let after = Snapshot { state: FactState::Superseded, updated_at: change.now(), ..before.clone() };
             change.set(old, Some(&before), Some(&after))?;
-            facts::insert(change, record, Some(old))
+            facts::insert(change, FactId::random(), record, Some(old))
         })
     }
 

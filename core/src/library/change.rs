@@ -9,8 +9,8 @@ use super::snapshot::Snapshot;
 use super::sql::sql_error;
 use super::vectors::{KeyRow, half_bytes, originals_crc};
 use crate::error::Result;
-use crate::index::{Row, state_code};
-use crate::types::{FactId, KeyId, Modality};
+use crate::index::{Entry, Row, state_code};
+use crate::types::{FactId, FactState, KeyId, Modality};
 
 /// What a change did, as the history names it; never rename.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +47,30 @@ impl Op {
 /// A change under way inside a transaction. Nothing of it counts before `finish` and the commit.
 pub(super) struct Change<'a> {
     tx: &'a Transaction<'a>,
+    op: Op,
+    undoes: Option<i64>,
     seq: i64,
     now: i64,
     hash: Sha256,
+    /// The largest key id given out so far, before this change and now.
+    last_key: (i64, i64),
+    /// Keys that this change added, as the indexes need them. `None`: it did more than adding.
+    fresh: Option<Vec<KeyRow>>,
+}
+
+/// What a committed change hands over to the indexes.
+pub(super) struct Sealed {
+    pub(super) seq: i64,
+    pub(super) digest: [u8; 32],
+    /// All that it did to keys. `None`: look into the database.
+    pub(super) fresh: Option<Vec<KeyRow>>,
 }
 
 impl<'a> Change<'a> {
     /// Begins the change after the last one.
     pub(super) fn begin(tx: &'a Transaction<'a>, op: Op, undoes: Option<i64>, now: i64) -> Result<Self> {
         let (last, digest) = last_change(tx).map_err(sql_error)?;
+        let last_key = tx.query_row("SELECT last_key FROM library", [], |row| row.get(0)).map_err(sql_error)?;
         let seq = last + 1;
         let mut hash = Sha256::new();
         hash.update(digest);
@@ -64,9 +79,7 @@ impl<'a> Change<'a> {
         hash.update(undoes.unwrap_or(0).to_le_bytes());
         hash.update((op.name().len() as u64).to_le_bytes());
         hash.update(op.name());
-        let sql = "INSERT INTO changes (seq, at, op, undoes, digest) VALUES (?1, ?2, ?3, ?4, zeroblob(32))";
-        tx.prepare_cached(sql).and_then(|mut s| s.execute(params![seq, now, op.name(), undoes])).map_err(sql_error)?;
-        Ok(Self { tx, seq, now, hash })
+        Ok(Self { tx, op, undoes, seq, now, hash, last_key: (last_key, last_key), fresh: Some(Vec::new()) })
     }
 
     /// The moment of this change, Unix milliseconds.
@@ -83,88 +96,137 @@ impl<'a> Change<'a> {
         self.tx
     }
 
+    /// Stores a new fact; its keys have just been added.
+    pub(super) fn insert(&mut self, id: FactId, fact: &Snapshot) -> Result<()> {
+        insert_fact(self.tx, id, fact).map_err(sql_error)?;
+        for key in self.fresh.iter_mut().flatten().rev().take(fact.keys.len()) {
+            key.entry = fact.entry(key.entry.key, id);
+        }
+        self.record(id, None, Some(&fact.to_json()?)).map_err(sql_error)
+    }
+
     /// Replaces what is known of a fact and records both in the history. `None` is a fact that is not there.
     pub(super) fn set(&mut self, id: FactId, before: Option<&Snapshot>, after: Option<&Snapshot>) -> Result<()> {
-        match after {
-            Some(after) => write_fact(self.tx, id, after, before.is_some()).map_err(sql_error)?,
-            None => self.run("DELETE FROM facts WHERE id = ?1", id)?,
-        }
-        let kept = after.map_or(&[][..], |after| &after.keys);
-        if before.map_or(&[][..], |before| &before.keys) != kept {
-            set_live(self.tx, id, kept).map_err(sql_error)?;
-        }
+        self.fresh = None;
+        self.write_fact(id, before, after).map_err(sql_error)?;
+        let keys = |snapshot: Option<&Snapshot>| snapshot.map_or_else(Vec::new, |snapshot| snapshot.keys.clone());
+        self.set_live(id, &keys(before), &keys(after)).map_err(sql_error)?;
         let before = before.map(Snapshot::to_json).transpose()?;
         let after = after.map(Snapshot::to_json).transpose()?;
         self.record(id, before.as_deref(), after.as_deref()).map_err(sql_error)
     }
 
-    /// Stores a photo's vectors; the fact's `set` makes the key live.
-    pub(super) fn add_image(&self, fact: FactId, key: &ImageKey) -> Result<i64> {
-        let id = self.add_key(fact, Modality::Image, None, &Row::from_embedding(&key.embedding)).map_err(sql_error)?;
+    /// Stores a photo's vectors. The key is live: the snapshot that is written next must hold it.
+    pub(super) fn add_image(&mut self, fact: FactId, key: &ImageKey) -> Result<i64> {
+        let row = Row::from_embedding(&key.embedding);
+        let id = self.add_key(fact, Modality::Image, None, row).map_err(sql_error)?;
         self.add_original(id, &half_bytes(&key.raw), key.thumbnail.as_deref()).map_err(sql_error)?;
         Ok(id)
     }
 
-    /// Stores a text's vectors; the fact's `set` makes the key live.
-    pub(super) fn add_text(&self, fact: FactId, key: &TextKey) -> Result<i64> {
+    /// Stores a text's vectors. The key is live: the snapshot that is written next must hold it.
+    pub(super) fn add_text(&mut self, fact: FactId, key: &TextKey) -> Result<i64> {
         let row = Row::from_embedding(&key.embedding);
-        let id = self.add_key(fact, Modality::Text, Some(&key.text), &row).map_err(sql_error)?;
+        let id = self.add_key(fact, Modality::Text, Some(&key.text), row).map_err(sql_error)?;
         self.add_original(id, &half_bytes(&key.raw), None).map_err(sql_error)?;
         Ok(id)
     }
 
     /// Leaves only the husk of a fact, or nothing where the fact is not there, and a revision without content.
-    pub(super) fn erase(&mut self, id: FactId, husk: Option<&Snapshot>) -> Result<()> {
+    pub(super) fn erase(&mut self, id: FactId, husk: Option<&Snapshot>) -> rusqlite::Result<()> {
+        self.fresh = None;
         if let Some(husk) = husk {
-            write_fact(self.tx, id, husk, true).map_err(sql_error)?;
+            // What the columns hold counts, not what they should hold: a damaged fact can be forgotten too.
+            let sql = "INSERT INTO fact_text (fact_text, rowid, statement, subject, target, source, note) \
+                       SELECT 'delete', n, statement, subject, target, source, note FROM facts WHERE id = ?1";
+            self.tx.execute(sql, [id.0.as_bytes()])?;
+            update_fact(self.tx, id, husk)?;
         }
-        let digest = revision_digest(&[], None, None);
-        self.hash.update(id.0.as_bytes());
-        self.hash.update(digest);
-        let sql = "INSERT INTO revisions (change, fact, digest) VALUES (?1, ?2, ?3)";
-        let mut insert = self.tx.prepare_cached(sql).map_err(sql_error)?;
-        insert.execute(params![self.seq, id.0.as_bytes(), digest]).map_err(sql_error)?;
-        Ok(())
+        self.append(id, None, None, None)
     }
 
-    /// Seals the history row and gives its digest.
-    pub(super) fn finish(self) -> Result<[u8; 32]> {
+    /// Writes the change's own row.
+    pub(super) fn finish(self) -> Result<Sealed> {
         let digest: [u8; 32] = self.hash.finalize().into();
-        let mut seal = self.tx.prepare_cached("UPDATE changes SET digest = ?2 WHERE seq = ?1").map_err(sql_error)?;
-        seal.execute(params![self.seq, digest]).map_err(sql_error)?;
-        Ok(digest)
-    }
-
-    fn run(&self, sql: &str, id: FactId) -> Result<()> {
-        let mut statement = self.tx.prepare_cached(sql).map_err(sql_error)?;
-        statement.execute([id.0.as_bytes()]).map_err(sql_error)?;
-        Ok(())
+        let sql = "INSERT INTO changes (seq, at, op, undoes, digest) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let mut insert = self.tx.prepare_cached(sql).map_err(sql_error)?;
+        insert.execute(params![self.seq, self.now, self.op.name(), self.undoes, digest]).map_err(sql_error)?;
+        let (before, now) = self.last_key;
+        if before != now {
+            self.tx.execute("UPDATE library SET last_key = ?1", [now]).map_err(sql_error)?;
+        }
+        Ok(Sealed { seq: self.seq, digest, fresh: self.fresh })
     }
 
     fn record(&mut self, id: FactId, before: Option<&str>, after: Option<&str>) -> rusqlite::Result<()> {
-        let salt = Uuid::new_v4();
-        let digest = revision_digest(salt.as_bytes(), before, after);
+        self.append(id, before, after, Some(Uuid::new_v4()))
+    }
+
+    /// Appends a revision and binds it to the change. Without a salt it never had content.
+    fn append(
+        &mut self,
+        id: FactId,
+        before: Option<&str>,
+        after: Option<&str>,
+        salt: Option<Uuid>,
+    ) -> rusqlite::Result<()> {
+        let salt = salt.as_ref().map(Uuid::as_bytes);
+        let digest = revision_digest(salt.map_or(&[], |salt| &salt[..]), before, after);
         self.hash.update(id.0.as_bytes());
         self.hash.update(digest);
         let sql = "INSERT INTO revisions (change, fact, before, after, salt, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let mut insert = self.tx.prepare_cached(sql)?;
-        insert.execute(params![self.seq, id.0.as_bytes(), before, after, salt.as_bytes(), digest])?;
+        insert.execute(params![self.seq, id.0.as_bytes(), before, after, salt, digest])?;
         Ok(())
     }
 
-    fn add_key(&self, fact: FactId, modality: Modality, text: Option<&str>, row: &Row) -> rusqlite::Result<i64> {
-        let sql = "INSERT INTO keys (fact, modality, live, text, vector, crc) VALUES (?1, ?2, 0, ?3, ?4, 0)";
+    fn write_fact(&self, id: FactId, before: Option<&Snapshot>, after: Option<&Snapshot>) -> rusqlite::Result<()> {
+        let (Some(before), after) = (before, after) else {
+            return after.map_or(Ok(()), |after| insert_fact(self.tx, id, after));
+        };
+        let n = match after {
+            Some(after) => update_fact(self.tx, id, after)?,
+            None => delete_fact(self.tx, id)?,
+        };
+        if after.is_none_or(|after| before.texts() != after.texts()) {
+            unindex_text(self.tx, n, before)?;
+            after.map_or(Ok(()), |after| index_text(self.tx, n, after))?;
+        }
+        Ok(())
+    }
+
+    fn add_key(&mut self, fact: FactId, modality: Modality, text: Option<&str>, row: Row) -> rusqlite::Result<i64> {
+        self.last_key.1 += 1;
+        let key = KeyId(self.last_key.1);
+        let crc = KeyRow::crc(key, fact, modality, text, &row);
+        let sql = "INSERT INTO keys (id, fact, modality, live, text, vector, crc) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6)";
         let mut insert = self.tx.prepare_cached(sql)?;
-        let id = insert.insert(params![fact.0.as_bytes(), KeyRow::code(modality), text, row.0])?;
-        let crc = KeyRow::crc(KeyId(id), fact, modality, text, row);
-        self.tx.prepare_cached("UPDATE keys SET crc = ?2 WHERE id = ?1")?.execute(params![id, crc])?;
-        Ok(id)
+        insert.execute(params![key.0, fact.0.as_bytes(), KeyRow::code(modality), text, row.0, crc])?;
+        if let Some(fresh) = &mut self.fresh {
+            // The fact that follows says the rest.
+            let entry = Entry { key, fact, state: FactState::Active, valid_from: i64::MIN, valid_until: i64::MAX };
+            fresh.push(KeyRow { entry, modality, row });
+        }
+        Ok(key.0)
     }
 
     fn add_original(&self, key: i64, raw: &[u8], thumbnail: Option<&[u8]>) -> rusqlite::Result<()> {
         let sql = "INSERT INTO originals (key, raw, thumbnail, crc) VALUES (?1, ?2, ?3, ?4)";
         let crc = originals_crc(KeyId(key), raw, thumbnail);
         self.tx.prepare_cached(sql)?.execute(params![key, raw, thumbnail, crc])?;
+        Ok(())
+    }
+
+    /// Says of every key that came or went whether it is part of its fact.
+    fn set_live(&self, id: FactId, before: &[i64], after: &[i64]) -> rusqlite::Result<()> {
+        let mut set = self.tx.prepare_cached("UPDATE keys SET live = ?3 WHERE id = ?1 AND fact = ?2")?;
+        for key in before.iter().filter(|key| !after.contains(key)) {
+            set.execute(params![key, id.0.as_bytes(), 0])?;
+        }
+        // Keys that this change has added are live already.
+        for key in after.iter().filter(|key| !before.contains(key) && **key <= self.last_key.0) {
+            set.execute(params![key, id.0.as_bytes(), 1])?;
+        }
         Ok(())
     }
 }
@@ -186,38 +248,63 @@ pub(super) fn revision_digest(salt: &[u8], before: Option<&str>, after: Option<&
     hash.finalize().into()
 }
 
-fn write_fact(tx: &Transaction<'_>, id: FactId, fact: &Snapshot, exists: bool) -> rusqlite::Result<()> {
-    let sql = if exists {
-        "UPDATE facts SET statement = ?2, subject = ?3, target = ?4, source = ?5, note = ?6, state = ?7, \
-         supersedes = ?8, created_at = ?9, updated_at = ?10, valid_from = ?11, valid_until = ?12, crc = ?13 WHERE id = ?1"
-    } else {
-        "INSERT INTO facts (id, statement, subject, target, source, note, state, supersedes, created_at, updated_at, \
-         valid_from, valid_until, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
-    };
-    let mut write = tx.prepare_cached(sql)?;
-    write.execute(params![
-        id.0.as_bytes(),
-        fact.statement,
-        fact.subject,
-        fact.target,
-        fact.source,
-        fact.note,
-        state_code(fact.state),
-        fact.supersedes.map(|id| id.0.into_bytes()),
+fn insert_fact(tx: &Transaction<'_>, id: FactId, fact: &Snapshot) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO facts (id, statement, subject, target, source, note, state, supersedes, created_at, \
+               updated_at, valid_from, valid_until, crc) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    let n = tx.prepare_cached(sql)?.insert(columns(id, fact))?;
+    index_text(tx, n, fact)
+}
+
+/// Replaces a fact's columns and gives its row.
+fn update_fact(tx: &Transaction<'_>, id: FactId, fact: &Snapshot) -> rusqlite::Result<i64> {
+    let sql = "UPDATE facts SET statement = ?2, subject = ?3, target = ?4, source = ?5, note = ?6, state = ?7, \
+               supersedes = ?8, created_at = ?9, updated_at = ?10, valid_from = ?11, valid_until = ?12, crc = ?13 \
+               WHERE id = ?1 RETURNING n";
+    tx.prepare_cached(sql)?.query_row(columns(id, fact), |row| row.get(0))
+}
+
+fn delete_fact(tx: &Transaction<'_>, id: FactId) -> rusqlite::Result<i64> {
+    tx.prepare_cached("DELETE FROM facts WHERE id = ?1 RETURNING n")?.query_row([id.0.as_bytes()], |row| row.get(0))
+}
+
+/// The id and every column, in the order of the statements above.
+fn columns(id: FactId, fact: &Snapshot) -> impl rusqlite::Params {
+    let [statement, subject, target, source, note] = fact.texts();
+    let supersedes = fact.supersedes.map(|id| id.0.into_bytes());
+    let state = state_code(fact.state);
+    let (from, until) = (fact.valid_from, fact.valid_until);
+    let crc = fact.crc(id);
+    let id = id.0.into_bytes();
+    (
+        id,
+        statement,
+        subject,
+        target,
+        source,
+        note,
+        state,
+        supersedes,
         fact.created_at,
         fact.updated_at,
-        fact.valid_from,
-        fact.valid_until,
-        fact.crc(id),
-    ])?;
+        from,
+        until,
+        crc,
+    )
+}
+
+fn index_text(tx: &Transaction<'_>, n: i64, fact: &Snapshot) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO fact_text (rowid, statement, subject, target, source, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let [statement, subject, target, source, note] = fact.texts();
+    tx.prepare_cached(sql)?.execute(params![n, statement, subject, target, source, note])?;
     Ok(())
 }
 
-fn set_live(tx: &Transaction<'_>, id: FactId, live: &[i64]) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE keys SET live = 0 WHERE fact = ?1 AND live = 1")?.execute([id.0.as_bytes()])?;
-    let mut set = tx.prepare_cached("UPDATE keys SET live = 1 WHERE id = ?1 AND fact = ?2")?;
-    for key in live {
-        set.execute(params![key, id.0.as_bytes()])?;
-    }
+/// Takes a fact out of the full text, which has to be told what it holds.
+fn unindex_text(tx: &Transaction<'_>, n: i64, fact: &Snapshot) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO fact_text (fact_text, rowid, statement, subject, target, source, note) \
+               VALUES ('delete', ?1, ?2, ?3, ?4, ?5, ?6)";
+    let [statement, subject, target, source, note] = fact.texts();
+    tx.prepare_cached(sql)?.execute(params![n, statement, subject, target, source, note])?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
-use super::change::{Change, Op};
+use super::change::{Change, Op, Sealed};
 use super::facts::not_found;
 use super::snapshot::Snapshot;
 use super::sql::{io_error, sql_error};
@@ -86,12 +86,12 @@ fn erase(tx: &rusqlite::Transaction<'_>, id: FactId) -> Result<Receipt> {
     ] {
         tx.execute(sql, [id.0.as_bytes()]).map_err(sql_error)?;
     }
-    change.erase(id, created_at.map(|created_at| husk(created_at, change.now())).as_ref())?;
-    let (at, seq) = (change.now(), change.seq());
-    let digest = change.finish()?;
+    let now = change.now();
+    change.erase(id, created_at.map(|created_at| husk(created_at, now)).as_ref()).map_err(sql_error)?;
+    let Sealed { seq, digest, .. } = change.finish()?;
     let sql = "INSERT INTO receipts (fact, at, change, digest) VALUES (?1, ?2, ?3, ?4)";
-    tx.execute(sql, params![id.0.as_bytes(), at, seq, digest]).map_err(sql_error)?;
-    Ok(Receipt { fact: id, at, change: seq, digest })
+    tx.execute(sql, params![id.0.as_bytes(), now, seq, digest]).map_err(sql_error)?;
+    Ok(Receipt { fact: id, at: now, change: seq, digest })
 }
 
 /// What lists show of a forgotten fact.

@@ -126,10 +126,7 @@ impl Library {
 /// Sets every fact of a change back to what it was before it.
 fn revert(change: &mut Change<'_>, seq: i64) -> Result<Vec<FactId>> {
     let mut facts = Vec::new();
-    let mut revisions = revisions_of(change.tx(), seq)?;
-    // The table is in the order of ids. Keys count up, so facts come back in the order in which they were added.
-    revisions.sort_by_key(|(_, before, after)| first_key(before).min(first_key(after)));
-    for (id, before, after) in revisions {
+    for (id, before, after) in revisions_of(change.tx(), seq)? {
         let present = match load(change.tx(), id) {
             Ok(present) => Some(present),
             Err(error) if error.kind() == crate::ErrorKind::NotFound => None,
@@ -144,15 +141,12 @@ fn revert(change: &mut Change<'_>, seq: i64) -> Result<Vec<FactId>> {
     Ok(facts)
 }
 
-fn first_key(snapshot: &Option<Snapshot>) -> i64 {
-    snapshot.as_ref().and_then(|snapshot| snapshot.keys.first().copied()).unwrap_or(i64::MAX)
-}
-
 type Revision = (FactId, Option<Snapshot>, Option<Snapshot>);
 
 /// What a change did, as far as it isn't erased, each revision checked against its digest.
 fn revisions_of(connection: &Connection, seq: i64) -> Result<Vec<Revision>> {
-    let sql = "SELECT fact, before, after, salt, digest FROM revisions WHERE change = ?1 AND salt IS NOT NULL";
+    let sql = "SELECT fact, before, after, salt, digest FROM revisions \
+               WHERE change = ?1 AND salt IS NOT NULL ORDER BY n";
     let mut rows = connection.prepare_cached(sql).map_err(sql_error)?;
     let mut rows = rows.query([seq]).map_err(sql_error)?;
     let mut revisions = Vec::new();
@@ -186,7 +180,7 @@ fn snapshot_at(connection: &Connection, id: FactId, seq: i64) -> Result<Snapshot
 }
 
 fn facts_of(connection: &Connection, seq: i64) -> rusqlite::Result<Vec<FactId>> {
-    let mut facts = connection.prepare_cached("SELECT fact FROM revisions WHERE change = ?1")?;
+    let mut facts = connection.prepare_cached("SELECT fact FROM revisions WHERE change = ?1 ORDER BY n")?;
     let facts = facts.query_map([seq], |row| row.get(0).map(|id| FactId(Uuid::from_bytes(id))))?;
     facts.collect()
 }

@@ -57,7 +57,7 @@ pub use stat::Stat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{Fingerprint, Modality};
 use away::Readers;
-use change::{Change, Op};
+use change::{Change, Op, Sealed};
 use find::Watch;
 use folder::{Folder, WriterLock};
 use sql::{damaged, io_error, sql_error};
@@ -170,17 +170,17 @@ impl Library {
         let Some(about) = find(&tx)? else { return Ok(None) };
         let mut change = Change::begin(&tx, op, about, now_ms())?;
         let result = work(&mut change, about)?;
-        change.finish()?;
+        let sealed = change.finish()?;
         tx.commit().map_err(sql_error)?;
-        self.follow(&mut writer);
+        self.follow(&mut writer, sealed);
         Ok(Some(result))
     }
 
     /// Takes a committed change over into the indexes. The change is durable whatever happens here, so errors only
     /// leave a note for the next search to try again.
-    fn follow(&self, writer: &mut Writer) {
+    fn follow(&self, writer: &mut Writer, sealed: Sealed) {
         let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
-        let followed = vectors.catch_up(&writer.connection);
+        let followed = vectors.follow(&writer.connection, sealed);
         self.behind.store(followed.is_err(), Ordering::Release);
         let full = followed.is_ok() && vectors.wants_saving();
         drop(vectors);
@@ -217,7 +217,8 @@ fn check_fingerprint(fingerprint: &Fingerprint) -> Result<()> {
 }
 
 fn insert_library(connection: &Connection, fingerprint: &Fingerprint) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO library (only_row, id, created_at, encoders, head, raw_dim) VALUES (1, ?1, ?2, ?3, ?4, ?5)";
+    let sql = "INSERT INTO library (only_row, id, created_at, encoders, head, raw_dim, last_key) \
+               VALUES (1, ?1, ?2, ?3, ?4, ?5, 0)";
     let id = Uuid::new_v4();
     let Fingerprint { encoders, head, raw_dim } = fingerprint;
     connection.execute(sql, params![id.as_bytes(), now_ms(), encoders, head, raw_dim])?;

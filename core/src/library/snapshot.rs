@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::sql::{damaged, sql_error};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{state_code, state_of};
-use crate::types::{Fact, FactId, FactState, NewFact};
+use crate::index::{Entry, state_code, state_of};
+use crate::types::{Fact, FactId, FactState, KeyId, NewFact};
 
 /// The columns that `Snapshot::read` expects, in its order.
 pub(super) const COLUMNS: &str = "f.id, f.statement, f.subject, f.target, f.source, f.note, f.state, f.supersedes, \
@@ -82,14 +82,25 @@ impl Snapshot {
         Ok((id, snapshot.transpose()?, row.get(12)?))
     }
 
+    /// What the index knows of one of its keys.
+    pub(super) fn entry(&self, key: KeyId, fact: FactId) -> Entry {
+        let (from, until) = (self.valid_from.unwrap_or(i64::MIN), self.valid_until.unwrap_or(i64::MAX));
+        Entry { key, fact, state: self.state, valid_from: from, valid_until: until }
+    }
+
+    /// Statement, subject, target, source and note: what the full text holds.
+    pub(super) fn texts(&self) -> [Option<&str>; 5] {
+        let [subject, target] = [self.subject.as_deref(), self.target.as_deref()];
+        [Some(&self.statement), subject, target, self.source.as_deref(), self.note.as_deref()]
+    }
+
     /// CRC-32 over the id and every column, each text with its length before it.
     pub(super) fn crc(&self, id: FactId) -> u32 {
         let mut hash = crc32fast::Hasher::new();
         hash.update(id.0.as_bytes());
-        let texts = [Some(&self.statement), self.subject.as_ref(), self.target.as_ref(), self.source.as_ref()];
-        for text in texts.into_iter().chain([self.note.as_ref()]) {
+        for text in self.texts() {
             hash.update(&text.map_or(-1, |t| t.len() as i64).to_le_bytes());
-            hash.update(text.map_or(&[], |t| t.as_bytes()));
+            hash.update(text.map_or(&[], str::as_bytes));
         }
         hash.update(&[state_code(self.state)]);
         hash.update(self.supersedes.unwrap_or(FactId(Uuid::nil())).0.as_bytes());

@@ -3,11 +3,12 @@
 use std::fs::File;
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use uuid::Uuid;
 
 use super::MODALITIES;
-use super::change::last_change;
+use super::change::{Sealed, last_change};
 use super::folder::{Folder, index_name};
 use super::sql::{damaged, io_error, sql_error};
 use crate::error::Result;
@@ -83,6 +84,21 @@ impl Vectors {
         }
         self.change = last;
         Ok(())
+    }
+
+    /// Takes over a change that was committed just now.
+    pub(super) fn follow(&mut self, connection: &Connection, sealed: Sealed) -> Result<()> {
+        match sealed.fresh {
+            Some(keys) if self.change + 1 == sealed.seq => {
+                self.unsaved += keys.len();
+                for key in keys.into_iter().filter(|key| !key.is_gone()) {
+                    self.of_mut(key.modality).push(key.entry, &key.row);
+                }
+                self.change = sealed.seq;
+                Ok(())
+            }
+            _ => self.catch_up(connection),
+        }
     }
 
     /// Writes both indexes as new generations, lets the database name them, and removes the files named before.
@@ -265,7 +281,10 @@ impl KeyRow {
 
 /// A raw embedding as f16, little-endian.
 pub(super) fn half_bytes(raw: &RawEmbedding) -> Vec<u8> {
-    raw.0.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect()
+    let mut halves = vec![f16::ZERO; raw.0.len()];
+    // Many at once: the CPU has instructions for that.
+    halves.convert_from_f32_slice(&raw.0);
+    halves.iter().flat_map(|half| half.to_le_bytes()).collect()
 }
 
 /// CRC-32 over what a vector was made from.

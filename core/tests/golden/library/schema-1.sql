@@ -1,20 +1,21 @@
 -- Schema 1 of Crane's fact library. Moments are Unix milliseconds. A change to this file needs a new VERSION, a step in
 -- schema.rs and a frozen copy in tests/golden/library.
 
--- The library itself: one row.
+-- The library itself: one row. last_key: the largest key id ever given out; an id is never used twice.
 CREATE TABLE library (
     only_row   INTEGER PRIMARY KEY CHECK (only_row = 1),
     id         BLOB NOT NULL CHECK (length(id) = 16),
     created_at INTEGER NOT NULL,
     encoders   BLOB NOT NULL CHECK (length(encoders) = 32),
     head       BLOB NOT NULL CHECK (length(head) = 32),
-    raw_dim    INTEGER NOT NULL CHECK (raw_dim BETWEEN 1 AND 16384)
+    raw_dim    INTEGER NOT NULL CHECK (raw_dim BETWEEN 1 AND 16384),
+    last_key   INTEGER NOT NULL CHECK (last_key >= 0)
 ) STRICT;
 
 -- Facts as they stand now. state: 0 active, 1 disabled, 2 superseded, 3 deleted, 4 forgotten.
 -- crc is over all other columns but n: a flipped bit on the medium is noticed when the fact is read.
 CREATE TABLE facts (
-    n           INTEGER PRIMARY KEY AUTOINCREMENT,
+    n           INTEGER PRIMARY KEY,
     id          BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
     statement   TEXT NOT NULL,
     subject     TEXT,
@@ -32,12 +33,11 @@ CREATE TABLE facts (
 CREATE INDEX facts_by_creation ON facts (created_at);
 CREATE INDEX facts_by_subject ON facts (subject COLLATE NOCASE) WHERE subject IS NOT NULL;
 CREATE INDEX facts_by_source ON facts (source) WHERE source IS NOT NULL;
-CREATE INDEX facts_by_supersedes ON facts (supersedes) WHERE supersedes IS NOT NULL;
 
 -- What facts are found by. Vectors never change; live says whether the key is part of its fact at present.
--- modality: 0 image, 1 text. vector: 256 little-endian f16. AUTOINCREMENT: an id is never used twice.
+-- modality: 0 image, 1 text. vector: 256 little-endian f16.
 CREATE TABLE keys (
-    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    id       INTEGER PRIMARY KEY,
     fact     BLOB NOT NULL CHECK (length(fact) = 16),
     modality INTEGER NOT NULL CHECK (modality IN (0, 1)),
     live     INTEGER NOT NULL CHECK (live IN (0, 1)),
@@ -57,7 +57,7 @@ CREATE TABLE originals (
 
 -- The history: one row per change, never updated, each digest over the one before.
 CREATE TABLE changes (
-    seq    INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq    INTEGER PRIMARY KEY,
     at     INTEGER NOT NULL,
     op     TEXT NOT NULL,
     undoes INTEGER,
@@ -65,17 +65,18 @@ CREATE TABLE changes (
 ) STRICT;
 CREATE INDEX changes_by_undoes ON changes (undoes) WHERE undoes IS NOT NULL;
 
--- What a change did to each fact: JSON before and after. Forgetting a fact erases before, after and salt of all its
--- revisions; the digest stays, and says nothing without the salt.
+-- What a change did to each fact, in the order in which it was done: JSON before and after. Forgetting a fact erases
+-- before, after and salt of all its revisions; the digest stays, and says nothing without the salt.
 CREATE TABLE revisions (
+    n      INTEGER PRIMARY KEY,
     change INTEGER NOT NULL,
     fact   BLOB NOT NULL CHECK (length(fact) = 16),
     before TEXT,
     after  TEXT,
     salt   BLOB,
-    digest BLOB NOT NULL CHECK (length(digest) = 32),
-    PRIMARY KEY (change, fact)
-) STRICT, WITHOUT ROWID;
+    digest BLOB NOT NULL CHECK (length(digest) = 32)
+) STRICT;
+CREATE INDEX revisions_by_change ON revisions (change);
 CREATE INDEX revisions_by_fact ON revisions (fact);
 
 -- What remains of forgotten facts.
@@ -94,23 +95,10 @@ CREATE TABLE generations (
     digest     BLOB NOT NULL CHECK (length(digest) = 32)
 ) STRICT;
 
--- Full text of facts for people; derived from facts by the triggers.
+-- Full text of facts for people; derived. No triggers: a statement with triggers runs in a savepoint of its own, at which
+-- FTS5 writes out all it holds in memory, so that bulk imports would take several times as long.
 CREATE VIRTUAL TABLE fact_text USING fts5 (
     statement, subject, target, source, note,
     content = 'facts', content_rowid = 'n', tokenize = 'unicode61 remove_diacritics 2'
 );
 INSERT INTO fact_text (fact_text, rank) VALUES ('secure-delete', 1);
-CREATE TRIGGER fact_text_insert AFTER INSERT ON facts BEGIN
-    INSERT INTO fact_text (rowid, statement, subject, target, source, note)
-    VALUES (new.n, new.statement, new.subject, new.target, new.source, new.note);
-END;
-CREATE TRIGGER fact_text_delete AFTER DELETE ON facts BEGIN
-    INSERT INTO fact_text (fact_text, rowid, statement, subject, target, source, note)
-    VALUES ('delete', old.n, old.statement, old.subject, old.target, old.source, old.note);
-END;
-CREATE TRIGGER fact_text_update AFTER UPDATE OF statement, subject, target, source, note ON facts BEGIN
-    INSERT INTO fact_text (fact_text, rowid, statement, subject, target, source, note)
-    VALUES ('delete', old.n, old.statement, old.subject, old.target, old.source, old.note);
-    INSERT INTO fact_text (rowid, statement, subject, target, source, note)
-    VALUES (new.n, new.statement, new.subject, new.target, new.source, new.note);
-END;
