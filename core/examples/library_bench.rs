@@ -19,7 +19,7 @@ fn main() {
     let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![1_000, 10_000, 100_000] } else { sizes };
     println!("search, k = 5, one thread, random unit vectors; medians in microseconds");
-    println!("kernels {} and {:?}", Kernel::best().name(), CoarseKernel::best());
+    println!("kernels {} and {}", Kernel::best().name(), CoarseKernel::best().name());
     println!("{:>9} {:>10} {:>10} {:>10}", "rows", "full scan", "certified", "load");
     for rows in sizes {
         search(rows);
@@ -51,16 +51,17 @@ fn search(rows: usize) {
         Identity { modality: Modality::Image, generation: 1, change: 1, fingerprint: [0; 32], library: [0; 16] };
     let header = memory.write(folder.path(), "image.1.idx", &identity).unwrap();
     let begun = Instant::now();
-    let mut file = File::open(folder.path().join("image.1.idx")).unwrap();
-    let (index, _) = Index::read(&mut file, &header.digest(), Kernel::best()).unwrap();
+    let file = File::open(folder.path().join("image.1.idx")).unwrap();
+    let (index, _) = Index::open(file, &header.digest(), Kernel::best()).unwrap();
     let load = begun.elapsed();
+    index.warm_up().unwrap();
     let queries: Vec<Embedding> = (0..101).map(|n| unit((1 << 40) | n)).collect();
     let filter = Filter::active_at(0);
-    let full = median(&queries, |query| index.search_all(query, 5, &filter).len());
-    let certified = median(&queries, |query| index.search(query, 5, &filter).len());
+    let full = median(&queries, |query| index.search_all(query, 5, &filter).unwrap().len());
+    let certified = median(&queries, |query| index.search(query, 5, &filter).unwrap().len());
     println!("{rows:>9} {:>10.1} {:>10.1} {:>10.0}", micros(full), micros(certified), micros(load));
     for query in &queries {
-        assert_eq!(index.search(query, 5, &filter), index.search_all(query, 5, &filter));
+        assert_eq!(index.search(query, 5, &filter).unwrap(), index.search_all(query, 5, &filter).unwrap());
     }
 }
 

@@ -1,18 +1,16 @@
-//! Anonymous memory for the rows: page-aligned, on huge pages where the system offers them.
+//! Anonymous memory for the coarse codes: page-aligned, on huge pages where the system offers them.
 
 use std::io;
 
 use memmap2::MmapMut;
 
 /// A block of zeroed bytes that belongs to this process alone; no file is behind it.
-pub(super) struct Memory {
-    map: Option<MmapMut>,
-}
+pub(super) struct Memory(Option<MmapMut>);
 
 impl Memory {
     /// No bytes.
     pub(super) const fn empty() -> Self {
-        Self { map: None }
+        Self(None)
     }
 
     /// `len` zeroed bytes, or an error when the system has no memory left.
@@ -21,19 +19,17 @@ impl Memory {
             return Ok(Self::empty());
         }
         let map = MmapMut::map_anon(len)?;
+        // Advice only: without it the scan is a little slower.
         #[cfg(target_os = "linux")]
-        {
-            // Advice only: without it the scan is a little slower.
-            let _ = map.advise(memmap2::Advice::HugePage);
-        }
-        Ok(Self { map: Some(map) })
+        let _ = map.advise(memmap2::Advice::HugePage);
+        Ok(Self(Some(map)))
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        self.map.as_deref().unwrap_or(&[])
+        self.0.as_deref().unwrap_or(&[])
     }
 
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
-        self.map.as_deref_mut().unwrap_or(&mut [])
+        self.0.as_deref_mut().unwrap_or(&mut [])
     }
 }

@@ -4,27 +4,34 @@
 //! the database names is thrown away and rebuilt. `docs/INDEX_FORMAT.md` gives the bytes.
 //!
 //! Nothing here maps a file. A mapped file raises SIGBUS when it is truncated behind the map or when its medium fails,
-//! and no Rust code can catch that. So a generation is *read* into anonymous memory of our own (huge pages where the
-//! system has them, which also makes the scan faster): whatever happens to the file afterwards, the worst is that
-//! `read` returned an error. The rejected options: a sealed memfd needs the same copy and is Linux only; a private
-//! (copy-on-write) map still faults on pages not yet touched; a SIGBUS handler belongs to the app, not to a library.
+//! and no Rust code can catch that. So the pages of a generation are *read* into anonymous memory of our own, codes at
+//! once and rows when a search first looks at them: what a page fault does, but with an error to return. The rejected
+//! options: reading everything, which takes long to open; a sealed memfd, which needs the same copy and is Linux only;
+//! a private (copy-on-write) map, which still faults on pages not yet touched; a SIGBUS handler, which belongs to the
+//! app, not to a library.
 #![allow(unsafe_code, reason = "SIMD intrinsics; every use is behind a type that proves the CPU has them")]
 
+mod base;
 mod coarse;
+mod filter;
 mod format;
 pub mod kernel;
 mod memory;
+mod pages;
 mod row;
+mod rows;
+mod scan;
 mod search;
 mod table;
 mod topk;
 mod write;
 
-pub use coarse::{BLOCK_LEN, BLOCK_ROWS, CoarseQuery, Encoder, coarse_len};
-pub use format::{Damage, ENTRY_LEN, FORMAT_VERSION, HEADER_LEN, Header, ROW_LEN};
+pub use coarse::{BLOCK_LEN, BLOCK_ROWS, Block, Candidate, CoarseQuery, Encoder};
+pub use filter::Filter;
+pub use format::{Damage, ENTRY_LEN, FORMAT_VERSION, HEADER_LEN, Header, Layout, PAGE_LEN, ROW_LEN};
 pub use row::{Entry, Row};
 pub(crate) use row::{state_code, state_of};
-pub use search::Filter;
+
 pub use table::{Index, LoadError};
-pub use write::Identity;
 pub(crate) use write::sync_folder;
+pub use write::{Identity, WriteError};

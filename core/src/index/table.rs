@@ -1,34 +1,35 @@
-//! The index in memory: a generation read from its file, and behind it the rows added since.
+//! The index: a generation behind its file, and the rows added since.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
-use super::coarse::coarse_len;
-use super::format::{Damage, ENTRY_LEN, HEADER_LEN, Header, ROW_LEN, decode_entry};
+use super::base::Base;
+use super::coarse::{Block, Encoder};
+use super::format::{Damage, Header, ROW_LEN};
 use super::kernel::{CoarseKernel, Kernel};
-use super::memory::Memory;
 use super::row::{Entry, Row};
 use crate::types::KeyId;
 
 /// The rows of one modality.
 pub struct Index {
     pub(super) kernel: Kernel,
+    pub(super) coarse_kernel: CoarseKernel,
     /// Of the generation, ascending by key, then of the tail in the order of adding.
     pub(super) entries: Vec<Entry>,
-    /// The generation's rows.
-    pub(super) base: Memory,
-    /// Their coarse codes.
-    pub(super) coarse: Memory,
-    /// No row of the generation, and no code, is longer.
-    pub(super) reach: f32,
-    pub(super) coarse_kernel: CoarseKernel,
-    /// The tail's rows.
-    pub(super) tail: Vec<Row>,
-    tail_slots: HashMap<KeyId, usize>,
+    pub(super) base: Option<Base>,
+    pub(super) tail: Tail,
 }
 
-/// Why a generation file could not be taken.
+/// Rows added since the generation was written, coded like those in it.
+#[derive(Default)]
+pub(super) struct Tail {
+    pub(super) rows: Vec<Row>,
+    pub(super) codes: Encoder,
+    slots: HashMap<KeyId, usize>,
+}
+
+/// Why a generation file could not be taken, or not be read any further.
 #[derive(Debug)]
 pub enum LoadError {
     /// It could not be read.
@@ -63,34 +64,15 @@ impl From<Damage> for LoadError {
 impl Index {
     /// An index without rows.
     pub fn new(kernel: Kernel) -> Self {
-        Self {
-            kernel,
-            entries: Vec::new(),
-            base: Memory::empty(),
-            coarse: Memory::empty(),
-            reach: 0.0,
-            coarse_kernel: CoarseKernel::best(),
-            tail: Vec::new(),
-            tail_slots: HashMap::new(),
-        }
+        let (coarse_kernel, entries) = (CoarseKernel::best(), Vec::new());
+        Self { kernel, coarse_kernel, entries, base: None, tail: Tail::default() }
     }
 
-    /// Reads a generation whose header has this digest. Every checksum is verified before a row counts.
-    pub fn read(file: &mut File, digest: &[u8; 32], kernel: Kernel) -> Result<(Self, Header), LoadError> {
-        let len = file.metadata()?.len();
-        let mut bytes = [0; HEADER_LEN];
-        file.read_exact(&mut bytes)?;
-        let header = Header::decode(&bytes, len)?;
-        if header.digest() != *digest {
-            return Err(Damage("the database names another file".into()).into());
-        }
-        // The file is at least this long, so both lengths fit.
-        let count = usize::try_from(header.count).map_err(|_| Damage("too many rows for this machine".into()))?;
-        let (entries, crcs) = read_entries(file, count, header.entries_crc)?;
-        let coarse = read_coarse(file, count, header.coarse_crc)?;
-        let base = read_rows(file, &crcs)?;
-        let reach = f32::from_bits(header.reach);
-        Ok((Self { entries, base, coarse, reach, ..Self::new(kernel) }, header))
+    /// Opens a generation whose header has this digest: header, entries and coarse codes are read and verified, rows
+    /// when a search first looks at them.
+    pub fn open(file: File, digest: &[u8; 32], kernel: Kernel) -> Result<(Self, Header), LoadError> {
+        let (header, entries, base) = Base::open(file, digest)?;
+        Ok((Self { entries, base, ..Self::new(kernel) }, header))
     }
 
     /// The same index with another way to scan codes.
@@ -98,6 +80,11 @@ impl Index {
     pub fn with_coarse_kernel(mut self, kernel: CoarseKernel) -> Self {
         self.coarse_kernel = kernel;
         self
+    }
+
+    /// Reads every row that is still in the file alone, so that no search has to.
+    pub fn warm_up(&self) -> Result<(), LoadError> {
+        self.base.as_ref().map_or(Ok(()), |base| base.rows.warm_up())
     }
 
     /// All rows, in whatever state.
@@ -110,16 +97,16 @@ impl Index {
         self.entries.is_empty()
     }
 
-    /// Rows added since the generation was read.
+    /// Rows added since the generation was written.
     pub fn tail_len(&self) -> usize {
-        self.tail.len()
+        self.tail.rows.len()
     }
 
-    /// Bytes that the rows and entries occupy.
+    /// Bytes that entries, codes and the rows read so far occupy.
     pub fn memory_bytes(&self) -> usize {
-        self.base.bytes().len()
-            + self.coarse.bytes().len()
-            + self.tail.capacity() * ROW_LEN
+        self.base.as_ref().map_or(0, Base::memory_bytes)
+            + self.tail.codes.memory_bytes()
+            + self.tail.rows.capacity() * ROW_LEN
             + self.entries.capacity() * size_of::<Entry>()
     }
 
@@ -140,65 +127,49 @@ impl Index {
         if self.update(entry) {
             return;
         }
-        self.tail_slots.insert(entry.key, self.entries.len());
+        self.tail.slots.insert(entry.key, self.entries.len());
         self.entries.push(entry);
-        self.tail.push(*row);
+        self.tail.rows.push(*row);
+        self.tail.codes.push(row);
     }
 
     /// Where a key's row lies.
-    pub(super) fn slot(&self, key: KeyId) -> Option<usize> {
+    fn slot(&self, key: KeyId) -> Option<usize> {
         let base = &self.entries[..self.base_len()];
-        base.binary_search_by_key(&key, |entry| entry.key).ok().or_else(|| self.tail_slots.get(&key).copied())
+        base.binary_search_by_key(&key, |entry| entry.key).ok().or_else(|| self.tail.slots.get(&key).copied())
     }
 
     /// Rows of the generation.
     pub(super) fn base_len(&self) -> usize {
-        self.entries.len() - self.tail.len()
+        self.entries.len() - self.tail.rows.len()
     }
 
     /// The row in a slot.
-    pub(super) fn row(&self, slot: usize) -> &[u8; ROW_LEN] {
-        match slot.checked_sub(self.base_len()) {
-            Some(at) => &self.tail[at].0,
-            None => &self.base.bytes().as_chunks().0[slot],
+    #[inline]
+    pub(super) fn row(&self, slot: usize) -> Result<&[u8; ROW_LEN], LoadError> {
+        match &self.base {
+            Some(base) if slot < base.rows.count() => base.rows.row(slot),
+            _ => Ok(&self.tail.rows[slot - self.base_len()].0),
         }
     }
-}
 
-fn read_entries(file: &mut File, count: usize, crc: u32) -> Result<(Vec<Entry>, Vec<u32>), LoadError> {
-    let mut bytes = vec![0; count * ENTRY_LEN];
-    file.read_exact(&mut bytes)?;
-    if crc32fast::hash(&bytes) != crc {
-        return Err(Damage("checksum of the entries is wrong".into()).into());
-    }
-    let (mut entries, mut crcs) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for bytes in bytes.as_chunks::<ENTRY_LEN>().0 {
-        let (entry, crc) = decode_entry(bytes)?;
-        entries.push(entry);
-        crcs.push(crc);
-    }
-    if !entries.is_sorted_by(|a, b| a.key < b.key) {
-        return Err(Damage("keys are not ascending".into()).into());
-    }
-    Ok((entries, crcs))
-}
-
-fn read_coarse(file: &mut File, count: usize, crc: u32) -> Result<Memory, LoadError> {
-    let mut memory = Memory::zeroed(coarse_len(count))?;
-    file.read_exact(memory.bytes_mut())?;
-    if crc32fast::hash(memory.bytes()) != crc {
-        return Err(Damage("checksum of the coarse codes is wrong".into()).into());
-    }
-    Ok(memory)
-}
-
-fn read_rows(file: &mut File, crcs: &[u32]) -> Result<Memory, LoadError> {
-    let mut memory = Memory::zeroed(crcs.len() * ROW_LEN)?;
-    file.read_exact(memory.bytes_mut())?;
-    for (row, crc) in memory.bytes().chunks_exact(ROW_LEN).zip(crcs) {
-        if crc32fast::hash(row) != *crc {
-            return Err(Damage("checksum of a row is wrong".into()).into());
+    /// Where the row in a slot is or will be.
+    #[inline]
+    pub(super) fn row_address(&self, slot: usize) -> *const u8 {
+        match &self.base {
+            Some(base) if slot < base.rows.count() => base.rows.address(slot),
+            _ => self.tail.rows[slot - self.base_len()].0.as_ptr(),
         }
     }
-    Ok(memory)
+
+    /// The codes of the generation and of the tail, each with the slot of its first row.
+    pub(super) fn coded(&self) -> [(usize, &[Block]); 2] {
+        let base = self.base.as_ref().map_or(&[][..], Base::blocks);
+        [(0, base), (self.base_len(), self.tail.codes.blocks())]
+    }
+
+    /// No row, and no row's code, is longer.
+    pub(super) fn reach(&self) -> f32 {
+        self.base.as_ref().map_or(0.0, |base| base.reach).max(self.tail.codes.reach())
+    }
 }

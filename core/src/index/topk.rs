@@ -1,11 +1,11 @@
-//! The best k of a stream of scores: highest score first, equal scores by smaller key.
+//! The best k of a stream.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::types::KeyId;
 
-/// A scored slot. `Ord` puts the *worse* one higher, so that a heap's top is the one to drop.
+/// A scored slot: highest score first, equal scores by smaller key. `Ord` puts the *worse* one higher.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Scored {
     pub(super) score: f32,
@@ -27,39 +27,48 @@ impl PartialOrd for Scored {
     }
 }
 
-pub(super) struct TopK {
+/// The best k of what was offered, where `Ord` puts the worse one higher: so the heap's top is the one to drop.
+pub(super) struct TopK<T> {
     k: usize,
-    heap: BinaryHeap<Scored>,
+    heap: BinaryHeap<T>,
 }
 
-impl TopK {
+impl<T: Ord> TopK<T> {
     /// Keeps the best `k`, which must be at least 1.
     pub(super) fn new(k: usize) -> Self {
         debug_assert!(k > 0);
         Self { k, heap: BinaryHeap::with_capacity(k.min(1 << 16)) }
     }
 
-    /// A score below this cannot enter any more; an equal one still can, by its key.
-    pub(super) fn floor(&self) -> f32 {
-        if self.heap.len() < self.k {
-            f32::NEG_INFINITY
-        } else {
-            self.heap.peek().map_or(f32::NEG_INFINITY, |w| w.score)
-        }
+    /// The worst of k; none as long as there are fewer.
+    pub(super) fn worst(&self) -> Option<&T> {
+        if self.heap.len() < self.k { None } else { self.heap.peek() }
     }
 
-    pub(super) fn offer(&mut self, scored: Scored) {
+    /// Whether it is, for now, one of the best k.
+    pub(super) fn offer(&mut self, new: T) -> bool {
         if self.heap.len() < self.k {
-            self.heap.push(scored);
-        } else if let Some(mut worst) = self.heap.peek_mut()
-            && scored < *worst
-        {
-            *worst = scored;
+            self.heap.push(new);
+            return true;
+        }
+        match self.heap.peek_mut() {
+            Some(mut worst) if new < *worst => {
+                *worst = new;
+                true
+            }
+            _ => false,
         }
     }
 
     /// Best first.
-    pub(super) fn into_sorted(self) -> Vec<Scored> {
+    pub(super) fn into_sorted(self) -> Vec<T> {
         self.heap.into_sorted_vec()
+    }
+}
+
+impl TopK<Scored> {
+    /// A score below this cannot enter any more; an equal one still can, by its key.
+    pub(super) fn floor(&self) -> f32 {
+        self.worst().map_or(f32::NEG_INFINITY, |worst| worst.score)
     }
 }

@@ -1,13 +1,13 @@
 //! Writing a generation: a temporary file, synced, renamed into place, and the folder synced. Files never change after.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::Path;
 
-use super::coarse::Encoder;
-use super::format::{HEADER_LEN, Header, encode_entry};
-use super::row::Row;
-use super::table::Index;
+use super::coarse::{BLOCK_ROWS, Encoder};
+use super::format::{HEADER_LEN, Header, Layout, PAGE_LEN, encode_entry};
+use super::rows::Spare;
+use super::table::{Index, LoadError};
 use crate::types::{FactState, Modality};
 
 /// What a new generation says of itself.
@@ -25,10 +25,40 @@ pub struct Identity {
     pub library: [u8; 16],
 }
 
+/// Why a generation could not be written.
+#[derive(Debug)]
+pub enum WriteError {
+    /// A row could not be read from the generation before.
+    Source(LoadError),
+    /// The new file could not be written.
+    Io(io::Error),
+}
+
+impl From<LoadError> for WriteError {
+    fn from(error: LoadError) -> Self {
+        Self::Source(error)
+    }
+}
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<WriteError> for io::Error {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Io(error) | WriteError::Source(LoadError::Io(error)) => error,
+            WriteError::Source(error) => Self::new(io::ErrorKind::InvalidData, error),
+        }
+    }
+}
+
 impl Index {
     /// Writes all rows but the deleted ones to `folder/name` and returns the header. A file left behind by a crash
     /// under the temporary name is replaced.
-    pub fn write(&self, folder: &Path, name: &str, identity: &Identity) -> io::Result<Header> {
+    pub fn write(&self, folder: &Path, name: &str, identity: &Identity) -> Result<Header, WriteError> {
         let temporary = folder.join(format!("{name}.tmp"));
         let result = self.write_file(&temporary, identity).and_then(|header| {
             fs::rename(&temporary, folder.join(name))?;
@@ -42,10 +72,27 @@ impl Index {
         result
     }
 
-    fn write_file(&self, path: &Path, identity: &Identity) -> io::Result<Header> {
+    fn write_file(&self, path: &Path, identity: &Identity) -> Result<Header, WriteError> {
         let slots = self.live_slots();
-        let entries = self.encode_entries(&slots);
-        let (coarse, reach) = self.encode_coarse(&slots);
+        let layout = Layout::of(slots.len() as u64).ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        let mut body = Body::behind(layout.head_len, create_private(path)?)?;
+        for slot in &slots {
+            body.write(&encode_entry(&self.entries[*slot]))?;
+        }
+        body.end_part()?;
+        let codes = self.codes_of(&slots);
+        codes.blocks().iter().try_for_each(|block| body.write(block))?;
+        body.end_part()?;
+        let mut spare = Spare::new();
+        for slot in &slots {
+            body.write(match &self.base {
+                Some(base) if *slot < base.rows.count() => base.rows.pass(*slot, &mut spare)?,
+                _ => self.row(*slot)?,
+            })?;
+        }
+        body.end_part()?;
+        let (mut file, mut checks) = body.finish()?;
+        checks.resize(layout.head_len - HEADER_LEN, 0);
         let header = Header {
             modality: identity.modality,
             count: slots.len() as u64,
@@ -53,20 +100,12 @@ impl Index {
             change: identity.change,
             fingerprint: identity.fingerprint,
             library: identity.library,
-            entries_crc: crc32fast::hash(&entries),
-            coarse_crc: crc32fast::hash(&coarse),
-            reach: reach.to_bits(),
+            checks_crc: crc32fast::hash(&checks),
+            reach: codes.reach().to_bits(),
         };
-        let file = create_private(path)?;
-        let mut out = BufWriter::with_capacity(1 << 20, file);
-        let bytes: [u8; HEADER_LEN] = header.encode();
-        out.write_all(&bytes)?;
-        out.write_all(&entries)?;
-        out.write_all(&coarse)?;
-        for slot in slots {
-            out.write_all(self.row(slot))?;
-        }
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        file.rewind()?;
+        file.write_all(&[&header.encode()[..], &checks].concat())?;
+        file.sync_all()?;
         Ok(header)
     }
 
@@ -78,16 +117,60 @@ impl Index {
         slots
     }
 
-    fn encode_coarse(&self, slots: &[usize]) -> (Vec<u8>, f32) {
-        let mut encoder = Encoder::default();
+    /// The codes of these rows, which all exist already.
+    fn codes_of(&self, slots: &[usize]) -> Encoder {
+        let ([(_, base), (first, tail)], reach) = (self.coded(), self.reach());
+        let mut codes = Encoder::default();
         for slot in slots {
-            encoder.push(&Row(*self.row(*slot)));
+            let (blocks, at) = slot.checked_sub(first).map_or((base, *slot), |at| (tail, at));
+            codes.copy(&blocks[at / BLOCK_ROWS], at % BLOCK_ROWS, reach);
         }
-        encoder.finish()
+        codes
+    }
+}
+
+/// The pages of a new file, and their checksums as bytes.
+struct Body {
+    out: BufWriter<File>,
+    page: Vec<u8>,
+    checks: Vec<u8>,
+}
+
+impl Body {
+    /// Leaves room for the head, which is written last.
+    fn behind(head_len: usize, file: File) -> io::Result<Self> {
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        out.write_all(&vec![0; head_len])?;
+        Ok(Self { out, page: Vec::with_capacity(PAGE_LEN), checks: Vec::new() })
     }
 
-    fn encode_entries(&self, slots: &[usize]) -> Vec<u8> {
-        slots.iter().flat_map(|slot| encode_entry(&self.entries[*slot], crc32fast::hash(self.row(*slot)))).collect()
+    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(PAGE_LEN - self.page.len()));
+            self.page.extend_from_slice(now);
+            bytes = later;
+            if self.page.len() == PAGE_LEN {
+                self.end_page()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills the last page of a part with zeros.
+    fn end_part(&mut self) -> io::Result<()> {
+        if self.page.is_empty() { Ok(()) } else { self.end_page() }
+    }
+
+    fn end_page(&mut self) -> io::Result<()> {
+        self.page.resize(PAGE_LEN, 0);
+        self.checks.extend_from_slice(&crc32fast::hash(&self.page).to_le_bytes());
+        self.out.write_all(&self.page)?;
+        self.page.clear();
+        Ok(())
+    }
+
+    fn finish(self) -> io::Result<(File, Vec<u8>)> {
+        Ok((self.out.into_inner().map_err(io::IntoInnerError::into_error)?, self.checks))
     }
 }
 

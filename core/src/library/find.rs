@@ -8,9 +8,9 @@ use rusqlite::Connection;
 use super::record::check_embedding;
 use super::sql::sql_error;
 use super::vectors::Vectors;
-use super::{Access, Library, now_ms};
-use crate::error::Result;
-use crate::index::Filter;
+use super::{Access, Library, MODALITIES, now_ms};
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{Filter, Index, LoadError};
 use crate::types::{Embedding, Hit, Modality};
 
 /// A reader's connection that notices changes of other processes.
@@ -49,8 +49,36 @@ impl Library {
     ) -> Result<Vec<Hit>> {
         check_embedding(query)?;
         self.catch_up()?;
-        let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(vectors.of(modality).search(query, k, filter))
+        self.with_index(modality, |index| index.search(query, k, filter))
+    }
+
+    /// Reads into memory what searches have not needed yet, so that none waits for the disk: 512 bytes a row.
+    ///
+    /// # Errors
+    /// As [`Library::search`], but for the embedding.
+    pub fn warm_up(&self) -> Result<()> {
+        self.catch_up()?;
+        MODALITIES.into_iter().try_for_each(|modality| self.with_index(modality, Index::warm_up))
+    }
+
+    /// Asks an index. When its file fails it, now or since it was opened, the index is rebuilt from the database and
+    /// asked again.
+    fn with_index<T>(&self, modality: Modality, ask: impl Fn(&Index) -> Result<T, LoadError>) -> Result<T> {
+        let asked = |vectors: &Vectors| ask(vectors.of(modality));
+        let first = asked(&self.vectors.read().unwrap_or_else(PoisonError::into_inner));
+        let Err(error) = first else { return first.map_err(unreachable_file) };
+        tracing::warn!(%error, "index is rebuilt from the database");
+        self.rebuild(modality)?;
+        asked(&self.vectors.read().unwrap_or_else(PoisonError::into_inner)).map_err(unreachable_file)
+    }
+
+    /// Builds an index anew from the database.
+    fn rebuild(&self, modality: Modality) -> Result<()> {
+        self.read(|connection| {
+            // SQLite's snapshot is taken by the first query: by then the lock is held, so none is older than the index.
+            let tx = connection.transaction().map_err(sql_error)?;
+            self.vectors.write().unwrap_or_else(PoisonError::into_inner).rebuild(&tx, modality)
+        })
     }
 
     /// Takes over everything that other processes have changed.
@@ -93,6 +121,11 @@ impl Library {
             }
         }
     }
+}
+
+/// An index that was just built in memory has no file that could fail it.
+fn unreachable_file(error: LoadError) -> Error {
+    Error::new(ErrorKind::StorageFailed, "the index cannot be read").with_source(error)
 }
 
 /// Whether something was forgotten since: then rows must leave memory, which only a fresh start does.

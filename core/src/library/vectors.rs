@@ -13,7 +13,7 @@ use super::folder::{Folder, index_name};
 use super::sql::{damaged, io_error, sql_error};
 use crate::error::Result;
 use crate::index::kernel::Kernel;
-use crate::index::{Entry, Header, Identity, Index, ROW_LEN, Row, state_of};
+use crate::index::{Entry, Header, Identity, Index, ROW_LEN, Row, WriteError, state_of};
 use crate::types::{FactId, FactState, KeyId, Modality, RawEmbedding};
 
 /// Both indexes at one point of the history.
@@ -118,16 +118,47 @@ impl Vectors {
         for modality in MODALITIES {
             let (generation, change) = (last + 1, self.change.unsigned_abs());
             let identity = Identity { modality, generation, change, fingerprint, library };
-            let header = self
-                .of(modality)
-                .write(folder.path(), &index_name(modality, generation), &identity)
-                .map_err(|e| io_error("writing an index file", e))?;
+            let header = self.write(&tx, folder, &identity)?;
             name_generation(&tx, &header).map_err(sql_error)?;
         }
         tx.commit().map_err(sql_error)?;
         (self.saved, self.unsaved) = (self.change, 0);
+        self.reopen(connection, folder)?;
         let keep = named_files(connection)?;
         folder.remove_stale(&keep).map_err(|e| io_error("removing an old index file", e))
+    }
+
+    /// Writes one index. When the file that its rows lie in fails it, it is rebuilt first.
+    fn write(&mut self, tx: &Connection, folder: &Folder, identity: &Identity) -> Result<Header> {
+        let name = index_name(identity.modality, identity.generation);
+        let written = match self.of(identity.modality).write(folder.path(), &name, identity) {
+            Err(WriteError::Source(error)) => {
+                tracing::warn!(%error, "index is rebuilt from the database");
+                self.rebuild(tx, identity.modality)?;
+                self.of(identity.modality).write(folder.path(), &name, identity)
+            }
+            written => written,
+        };
+        written.map_err(|error| io_error("writing an index file", error.into()))
+    }
+
+    /// Goes over to the generations just written: their rows need no memory until they are looked at, and the files
+    /// named before are let go of.
+    fn reopen(&mut self, connection: &Connection, folder: &Folder) -> Result<()> {
+        for modality in MODALITIES {
+            // Without it the index goes on as it was.
+            if let Some((index, _)) = read_generation(connection, folder, modality, Kernel::best())? {
+                *self.of_mut(modality) = index;
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds one index from the database alone. Call it inside a transaction.
+    pub(super) fn rebuild(&mut self, connection: &Connection, modality: Modality) -> Result<()> {
+        *self.of_mut(modality) = rebuild(connection, modality, Kernel::best())?;
+        (self.saved, self.unsaved) = (0, self.image.len() + self.text.len());
+        self.catch_up(connection)
     }
 
     fn refresh(&mut self, connection: &Connection, fact: &[u8; 16]) -> Result<()> {
@@ -186,7 +217,7 @@ fn read_generation(
     let Some((generation, digest)) = named else { return Ok(None) };
     let name = index_name(modality, generation.unsigned_abs());
     let read = File::open(folder.path().join(&name)).map_err(Into::into);
-    match read.and_then(|mut file| Index::read(&mut file, &digest, kernel)) {
+    match read.and_then(|file| Index::open(file, &digest, kernel)) {
         Ok((index, header)) => Ok(i64::try_from(header.change).ok().map(|change| (index, change))),
         Err(error) => {
             tracing::warn!(file = name, %error, "index is rebuilt from the database");

@@ -1,13 +1,13 @@
 //! A generation file that is not exactly what was written is refused, whatever was done to it.
 
 use std::fs::{self, File};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crane_core::index::kernel::Kernel;
-use crane_core::index::{ENTRY_LEN, HEADER_LEN, Header, Index, LoadError, ROW_LEN, coarse_len};
+use crane_core::index::{HEADER_LEN, Header, Index, Layout, LoadError, PAGE_LEN, WriteError};
 
-use crate::support::{Numbers, identity, index_of, mixed_rows};
+use crate::support::{Numbers, identity, index_of, mixed_rows, now};
 
 struct Written {
     _folder: tempfile::TempDir,
@@ -25,14 +25,31 @@ fn written(count: usize) -> Written {
     Written { _folder: folder, path, bytes, header }
 }
 
+fn open(path: &Path, header: &Header) -> Result<Index, LoadError> {
+    Index::open(File::open(path).unwrap(), &header.digest(), Kernel::best()).map(|(index, _)| index)
+}
+
+/// Opens and looks at every byte.
 fn read(path: &Path, header: &Header) -> Result<Index, LoadError> {
-    Index::read(&mut File::open(path).unwrap(), &header.digest(), Kernel::best()).map(|(index, _)| index)
+    open(path, header).and_then(|index| index.warm_up().map(|()| index))
+}
+
+/// Overwrites a byte of a file where it lies.
+fn flip(path: &Path, at: u64, bits: u8) {
+    let mut file = File::options().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut byte)).unwrap();
+    file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(&[byte[0] ^ bits])).unwrap();
 }
 
 #[test]
 fn the_file_has_the_documented_length_and_no_other_files_remain() {
     let w = written(3);
-    assert_eq!(w.bytes.len(), HEADER_LEN + 3 * (ENTRY_LEN + ROW_LEN) + coarse_len(3));
+    // A head of one page, 3 x 48 bytes of entries, 4,224 of a coarse block, 3 x 512 of rows.
+    assert_eq!(w.bytes.len(), (1 + 1 + 2 + 1) * PAGE_LEN);
+    let layout = Layout::of(100_000).unwrap();
+    let pages = (100_000_u64 * 48).div_ceil(4096) + (3_125_u64 * 4224).div_ceil(4096) + 12_500;
+    assert_eq!(layout.file_len, (256 + 4 * pages).next_multiple_of(4096) + 4096 * pages);
     assert_eq!(&w.bytes[..8], b"CRANEIDX");
     assert_eq!(fs::read_dir(w.path.parent().unwrap()).unwrap().count(), 1);
     assert_eq!(read(&w.path, &w.header).unwrap().len(), 3);
@@ -41,16 +58,14 @@ fn the_file_has_the_documented_length_and_no_other_files_remain() {
 #[test]
 fn every_flipped_bit_is_noticed() {
     let w = written(2);
-    let mut file = File::options().write(true).open(&w.path).unwrap();
-    let mut put = |at: usize, byte: u8| {
-        file.seek(SeekFrom::Start(at as u64)).and_then(|_| file.write_all(&[byte])).unwrap();
-    };
-    for (at, byte) in w.bytes.iter().enumerate() {
-        for bit in 0..8 {
-            put(at, byte ^ (1 << bit));
+    for at in 0..w.bytes.len() as u64 {
+        // All bits of the header, one of every other byte.
+        let bits = if at < HEADER_LEN as u64 { 0..8 } else { at as u32 % 8..at as u32 % 8 + 1 };
+        for bit in bits {
+            flip(&w.path, at, 1 << bit);
             assert!(read(&w.path, &w.header).is_err(), "bit {bit} of byte {at} was not noticed");
+            flip(&w.path, at, 1 << bit);
         }
-        put(at, *byte);
     }
     assert!(read(&w.path, &w.header).is_ok(), "all is as it was");
 }
@@ -58,7 +73,7 @@ fn every_flipped_bit_is_noticed() {
 #[test]
 fn every_truncation_and_any_extension_is_noticed() {
     let w = written(2);
-    for len in (0..w.bytes.len()).rev() {
+    for len in (0..w.bytes.len()).rev().step_by(13).chain(0..300) {
         File::options().write(true).open(&w.path).unwrap().set_len(len as u64).unwrap();
         assert!(read(&w.path, &w.header).is_err(), "{len} bytes were believed");
     }
@@ -80,6 +95,7 @@ fn a_header_that_promises_more_than_memory_is_refused_before_any_arithmetic() {
         bytes[..HEADER_LEN].copy_from_slice(&lying.encode());
         fs::write(&w.path, &bytes).unwrap();
         assert!(read(&w.path, &lying).is_err());
+        assert!(Layout::of(count).is_none());
     }
 }
 
@@ -97,13 +113,94 @@ fn a_sound_file_that_the_database_does_not_name_is_refused() {
 }
 
 #[test]
-fn truncating_the_file_under_an_open_index_harms_nothing() {
-    let w = written(300);
-    let index = read(&w.path, &w.header).unwrap();
+fn rows_are_read_when_they_are_looked_at_and_once() {
+    let w = written(3000);
+    let index = open(&w.path, &w.header).unwrap();
     let query = Numbers(21).unit();
-    let before = index.search(&query, 5, &crate::support::now());
+    let opened = index.memory_bytes();
+    let first = index.search(&query, 5, &now()).unwrap();
+    let searched = index.memory_bytes();
+    assert!(searched >= opened + PAGE_LEN && searched < opened + 375 * PAGE_LEN, "{opened}, then {searched}");
+    index.warm_up().unwrap();
+    assert_eq!(index.memory_bytes(), opened + 375 * PAGE_LEN);
     File::options().write(true).open(&w.path).unwrap().set_len(0).unwrap();
-    assert_eq!(index.search(&query, 5, &crate::support::now()), before);
+    assert_eq!(index.search(&query, 5, &now()).unwrap(), first, "all rows are in memory");
+    index.warm_up().unwrap();
+}
+
+/// With a map this would be SIGBUS.
+#[test]
+fn truncating_the_file_under_an_open_index_is_an_error() {
+    let w = written(3000);
+    let index = open(&w.path, &w.header).unwrap();
+    let query = Numbers(21).unit();
+    let before = index.search(&query, 5, &now()).unwrap();
+    File::options().write(true).open(&w.path).unwrap().set_len(PAGE_LEN as u64).unwrap();
+    assert_eq!(index.search(&query, 5, &now()).unwrap(), before, "these rows were looked at before");
+    assert!(matches!(index.search(&query, 3000, &now()), Err(LoadError::Io(_))));
+    assert!(index.warm_up().is_err());
+    let folder = tempfile::tempdir().unwrap();
+    let written = index.write(folder.path(), "image.2.idx", &identity(2));
+    assert!(matches!(written, Err(WriteError::Source(_))));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left of it");
+}
+
+#[test]
+fn a_row_that_rots_under_an_open_index_is_an_error_until_it_is_mended() {
+    let w = written(300);
+    let index = open(&w.path, &w.header).unwrap();
+    let query = Numbers(21).unit();
+    let at = w.bytes.len() as u64 - PAGE_LEN as u64 - 7;
+    flip(&w.path, at, 16);
+    assert!(matches!(index.search(&query, 300, &now()), Err(LoadError::Damaged(_))));
+    assert!(index.warm_up().is_err());
+    flip(&w.path, at, 16);
+    let hits = index.search(&query, 300, &now()).unwrap();
+    assert_eq!(hits, read(&w.path, &w.header).unwrap().search_all(&query, 300, &now()).unwrap());
+}
+
+#[test]
+fn threads_may_look_at_the_same_rows_first() {
+    let w = written(2000);
+    let want = read(&w.path, &w.header).unwrap();
+    let index = open(&w.path, &w.header).unwrap();
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            let (index, want) = (&index, &want);
+            scope.spawn(move || {
+                for query in (0..12).map(|n| Numbers(100 * seed + n).unit()) {
+                    let k = if query.0[0] > 0.0 { 5 } else { 500 };
+                    assert_eq!(index.search(&query, k, &now()).unwrap(), want.search_all(&query, k, &now()).unwrap());
+                }
+            });
+        }
+        scope.spawn(|| index.warm_up().unwrap());
+    });
+}
+
+#[test]
+fn a_generation_is_written_from_one_that_stays_in_its_file() {
+    let w = written(300);
+    let index = open(&w.path, &w.header).unwrap();
+    let before = index.memory_bytes();
+    let folder = tempfile::tempdir().unwrap();
+    let header = index.write(folder.path(), "image.1.idx", &identity(1)).unwrap();
+    assert_eq!(index.memory_bytes(), before, "what is copied is not kept");
+    assert_eq!(header, w.header);
+    assert!(fs::read(folder.path().join("image.1.idx")).unwrap() == w.bytes);
+}
+
+#[test]
+fn another_version_is_refused_before_anything_else_is_believed() {
+    let w = written(1);
+    for version in [0_u32, 1, 3, u32::MAX] {
+        let mut bytes: [u8; HEADER_LEN] = w.header.encode();
+        bytes[8..12].copy_from_slice(&version.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[..HEADER_LEN - 4]);
+        bytes[HEADER_LEN - 4..].copy_from_slice(&crc.to_le_bytes());
+        let refused = Header::decode(&bytes, w.bytes.len() as u64).unwrap_err();
+        assert_eq!(refused.to_string(), format!("version is {version}, not 2"));
+    }
 }
 
 #[test]
@@ -115,7 +212,7 @@ fn a_folder_that_is_gone_is_an_error_and_leaves_nothing() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// The committed file of format version 1 must open for ever.
+/// The committed file of format version 2 must open for ever.
 #[test]
 fn the_golden_file_opens() {
     let bytes = include_bytes!("../golden/index/image.1.idx");
@@ -124,7 +221,7 @@ fn the_golden_file_opens() {
         fs::write(path, &w.bytes).unwrap();
         return;
     }
-    assert!(bytes.as_slice() == w.bytes, "format 1 must be written as ever");
+    assert!(bytes.as_slice() == w.bytes, "format 2 must be written as ever");
     fs::write(&w.path, bytes).unwrap();
     assert_eq!(read(&w.path, &w.header).unwrap().len(), 3);
 }

@@ -1,7 +1,7 @@
 //! Every kernel gives the bits of the definition, and a search gives what sorting all scores would.
 
 use crane_core::index::kernel::{CoarseKernel, Kernel};
-use crane_core::index::{BLOCK_LEN, CoarseQuery, Encoder, Entry, Filter, Index, Row};
+use crane_core::index::{Candidate, CoarseQuery, Encoder, Entry, Filter, Index, Row};
 use crane_core::{Embedding, FactId, FactState, KeyId};
 use proptest::prelude::*;
 
@@ -55,17 +55,17 @@ fn row_of_bits(values: &[u16]) -> Row {
 fn empty_and_oversized_requests_are_answered() {
     let query = Numbers(3).unit();
     let index = Index::new(Kernel::best());
-    assert!(index.search(&query, 5, &now()).is_empty());
+    assert!(index.search(&query, 5, &now()).unwrap().is_empty());
     let index = index_of(&mixed_rows(&mut Numbers(4), 9), Kernel::best());
-    assert!(index.search(&query, 0, &now()).is_empty());
-    assert_eq!(index.search(&query, usize::MAX, &now()).len(), 9);
+    assert!(index.search(&query, 0, &now()).unwrap().is_empty());
+    assert_eq!(index.search(&query, usize::MAX, &now()).unwrap().len(), 9);
 }
 
 #[test]
 fn equal_scores_come_in_the_order_of_keys() {
     let row = Row::from_embedding(&Numbers(5).unit());
     let index = index_of(&[row; 600], Kernel::best());
-    let keys: Vec<_> = index.search(&Numbers(6).unit(), 4, &now()).iter().map(|hit| hit.key.0).collect();
+    let keys: Vec<_> = index.search(&Numbers(6).unit(), 4, &now()).unwrap().iter().map(|hit| hit.key.0).collect();
     assert_eq!(keys, [0, 1, 2, 3]);
 }
 
@@ -74,11 +74,11 @@ fn a_key_can_be_hidden_and_shown_again() {
     let rows = mixed_rows(&mut Numbers(7), 50);
     let query = Numbers(8).unit();
     let mut index = index_of(&rows, Kernel::best());
-    let best = index.search(&query, 1, &now())[0].key;
+    let best = index.search(&query, 1, &now()).unwrap()[0].key;
     assert!(index.update(Entry { state: FactState::Deleted, ..entry(best.0) }));
-    assert_ne!(index.search(&query, 1, &now())[0].key, best);
+    assert_ne!(index.search(&query, 1, &now()).unwrap()[0].key, best);
     index.push(entry(best.0), &rows[best.0 as usize]);
-    assert_eq!(index.search(&query, 1, &now())[0].key, best);
+    assert_eq!(index.search(&query, 1, &now()).unwrap()[0].key, best);
     assert_eq!(index.len(), 50, "the row was there already");
     assert!(!index.update(entry(999)), "an unknown key has no row");
 }
@@ -88,7 +88,7 @@ fn validity_is_half_open() {
     let mut index = Index::new(Kernel::best());
     let limited = Entry { valid_from: 10, valid_until: 20, ..entry(0) };
     index.push(limited, &Row::from_embedding(&Numbers(9).unit()));
-    let found = |at| index.search(&Numbers(9).unit(), 1, &Filter::active_at(at)).len();
+    let found = |at| index.search(&Numbers(9).unit(), 1, &Filter::active_at(at)).unwrap().len();
     assert_eq!([9, 10, 19, 20].map(found), [0, 1, 1, 0]);
 }
 
@@ -109,22 +109,22 @@ proptest! {
         let source = |fact: FactId| !fact.0.as_u128().is_multiple_of(3);
         let coarse = CoarseKernel::all().into_iter().map(|coarse| (Kernel::best(), coarse));
         for (kernel, coarse) in Kernel::all().into_iter().map(|kernel| (kernel, CoarseKernel::best())).chain(coarse) {
-            let mut file = std::fs::File::open(folder.path().join("image.1.idx")).unwrap();
-            let (index, read) = Index::read(&mut file, &header.digest(), kernel).unwrap();
+            let file = std::fs::File::open(folder.path().join("image.1.idx")).unwrap();
+            let (index, read) = Index::open(file, &header.digest(), kernel).unwrap();
             let mut index = index.with_coarse_kernel(coarse);
             prop_assert_eq!(read, header);
             for (key, row) in rows.iter().enumerate().skip(base) {
                 index.push(entry(key as i64), row);
             }
-            prop_assert_eq!(bits(&index.search(&query, k, &now())), plain_search(&rows, &query, k, |_| true));
+            prop_assert_eq!(bits(&index.search(&query, k, &now()).unwrap()), plain_search(&rows, &query, k, |_| true));
             for key in (0..count).filter(|key| hidden(*key)) {
                 index.update(Entry { state: FactState::Disabled, ..entry(key as i64) });
             }
             let filter = now().with_accept(&source);
             let passes = |key: usize| !hidden(key) && source(entry(key as i64).fact);
-            prop_assert_eq!(bits(&index.search(&query, k, &filter)), plain_search(&rows, &query, k, passes));
+            prop_assert_eq!(bits(&index.search(&query, k, &filter).unwrap()), plain_search(&rows, &query, k, passes));
             let disabled = now().with_states(&[FactState::Disabled]);
-            prop_assert_eq!(bits(&index.search(&query, k, &disabled)), plain_search(&rows, &query, k, hidden));
+            prop_assert_eq!(bits(&index.search(&query, k, &disabled).unwrap()), plain_search(&rows, &query, k, hidden));
         }
     }
 
@@ -133,8 +133,8 @@ proptest! {
     #[test]
     fn a_code_never_rules_out_a_row_that_reaches_the_floor(seed: u64, size in -12_i32..12, sharp in any::<bool>()) {
         let mut numbers = Numbers(seed);
-        let rows: Vec<Row> = mixed_rows(&mut numbers, 16);
-        let centre = rows[numbers.below(16)].to_embedding();
+        let rows: Vec<Row> = mixed_rows(&mut numbers, 50);
+        let centre = rows[numbers.below(50)].to_embedding();
         let mut query = numbers.near(&centre, 0.5);
         query.0.iter_mut().for_each(|q| *q *= 10_f32.powi(size));
         if sharp {
@@ -142,16 +142,21 @@ proptest! {
         }
         let mut encoder = Encoder::default();
         rows.iter().for_each(|row| encoder.push(row));
-        let (blocks, reach) = encoder.finish();
-        let block = &blocks.as_chunks::<BLOCK_LEN>().0[0];
-        let coarse = CoarseQuery::new(&query, reach).unwrap();
-        for (lane, row) in rows.iter().enumerate() {
+        let coarse = CoarseQuery::new(&query, encoder.reach()).unwrap();
+        for (slot, row) in rows.iter().enumerate() {
             let floor = plain_score(row, &query);
-            let hot: Vec<u16> = CoarseKernel::all().iter().map(|kernel| kernel.hot(&coarse, block, floor)).collect();
-            prop_assert!((hot[0] >> lane) & 1 == 1);
-            prop_assert!(hot.iter().all(|bits| *bits == hot[0]));
+            let found = CoarseKernel::all().into_iter().map(|kernel| candidates(kernel, &coarse, &encoder, floor));
+            let found: Vec<Vec<Candidate>> = found.collect();
+            prop_assert!(found[0].iter().any(|c| c.slot == slot as u32 && c.bound >= floor));
+            prop_assert!(found.iter().all(|other| *other == found[0]));
         }
     }
+}
+
+fn candidates(kernel: CoarseKernel, query: &CoarseQuery, codes: &Encoder, floor: f32) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    kernel.scan(query, codes.blocks(), 0, floor, &mut found);
+    found
 }
 
 #[test]
@@ -161,11 +166,9 @@ fn codes_rule_out_nearly_everything() {
     let query = numbers.near(&rows[5].to_embedding(), 0.02);
     let mut encoder = Encoder::default();
     rows.iter().for_each(|row| encoder.push(row));
-    let (blocks, reach) = encoder.finish();
-    let coarse = CoarseQuery::new(&query, reach).unwrap();
-    let blocks = blocks.as_chunks::<BLOCK_LEN>().0;
-    let hot: u32 = blocks.iter().map(|block| CoarseKernel::best().hot(&coarse, block, 0.6).count_ones()).sum();
-    assert_eq!(hot, 1, "one row is near the query");
+    let coarse = CoarseQuery::new(&query, encoder.reach()).unwrap();
+    let hot = candidates(CoarseKernel::best(), &coarse, &encoder, 0.6);
+    assert_eq!(hot.iter().map(|c| c.slot).collect::<Vec<_>>(), [5], "one row is near the query");
 }
 
 #[test]
@@ -173,12 +176,12 @@ fn queries_beyond_the_bound_are_answered_by_the_full_scan() {
     let rows = mixed_rows(&mut Numbers(13), 90);
     let folder = tempfile::tempdir().unwrap();
     let header = index_of(&rows, Kernel::best()).write(folder.path(), "image.1.idx", &identity(1)).unwrap();
-    let mut file = std::fs::File::open(folder.path().join("image.1.idx")).unwrap();
-    let (index, _) = Index::read(&mut file, &header.digest(), Kernel::best()).unwrap();
+    let file = std::fs::File::open(folder.path().join("image.1.idx")).unwrap();
+    let (index, _) = Index::open(file, &header.digest(), Kernel::best()).unwrap();
     for size in [0.0, 1e-30, 1e20] {
         let query = Embedding(Numbers(14).unit().0.map(|q| q * size));
         assert!(CoarseQuery::new(&query, 1.0).is_none());
-        assert_eq!(bits(&index.search(&query, 9, &now())), plain_search(&rows, &query, 9, |_| true));
+        assert_eq!(bits(&index.search(&query, 9, &now()).unwrap()), plain_search(&rows, &query, 9, |_| true));
     }
 }
 
@@ -190,7 +193,7 @@ fn deleted_rows_are_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let header = index.write(folder.path(), "text.2.idx", &identity(2)).unwrap();
     assert_eq!(header.count, 19);
-    let mut file = std::fs::File::open(folder.path().join("text.2.idx")).unwrap();
-    let (index, _) = Index::read(&mut file, &header.digest(), Kernel::best()).unwrap();
+    let file = std::fs::File::open(folder.path().join("text.2.idx")).unwrap();
+    let (index, _) = Index::open(file, &header.digest(), Kernel::best()).unwrap();
     assert!(index.entry(KeyId(4)).is_none() && index.entry(KeyId(5)).is_some());
 }

@@ -1,6 +1,7 @@
 //! Index files are derived: whatever happens to them, searches are the same and nothing is lost.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crane_core::library::{Library, NewRecord};
@@ -103,6 +104,52 @@ fn damaged_missing_and_foreign_index_files_are_rebuilt() {
     library.flush().unwrap();
     drop(library);
     assert_eq!(open(folder.path()).stat().unwrap().image_rows, (31, 0), "a good file again");
+}
+
+/// Overwrites or shortens a file where it lies, under whoever has it open.
+fn spoil(path: &Path, truncate: bool) {
+    let mut bytes = fs::read(path).unwrap();
+    let end = bytes.len() - 4096;
+    bytes[end..].fill(0x55);
+    let len = if truncate { end as u64 } else { bytes.len() as u64 };
+    let mut file = File::options().write(true).open(path).unwrap();
+    file.write_all(&bytes).and_then(|()| file.set_len(len)).unwrap();
+}
+
+#[test]
+fn an_index_file_that_fails_under_an_open_library_is_replaced_and_the_search_answered() {
+    for truncate in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let library = filled(folder.path(), 30);
+        let before = searches(&library);
+        library.flush().unwrap();
+        let reader = Library::open_read_only(folder.path(), &PRINT).unwrap();
+        let warm = Library::open_read_only(folder.path(), &PRINT).unwrap();
+        warm.warm_up().unwrap();
+        files(folder.path()).iter().for_each(|path| spoil(path, truncate));
+        assert_eq!(searches(&warm), before, "all of it was in memory");
+        assert_eq!(searches(&reader), before, "a reader rebuilds for itself");
+        assert_eq!(searches(&library), before);
+        assert_eq!(library.stat().unwrap().image_rows, (30, 30), "from the database");
+        let later = library.add(record("Later.", 901)).unwrap().id;
+        library.flush().unwrap();
+        assert_eq!(library.stat().unwrap().image_rows, (31, 0), "from a good file again");
+        assert_eq!(reader.search(Modality::Image, &unit(901), 1).unwrap()[0].fact, later);
+        library.close().unwrap();
+        assert_eq!(open(folder.path()).stat().unwrap().image_rows, (31, 0));
+    }
+}
+
+#[test]
+fn an_index_file_that_fails_while_the_next_is_written_is_no_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = filled(folder.path(), 30);
+    library.flush().unwrap();
+    files(folder.path()).iter().for_each(|path| spoil(path, false));
+    library.add(record("Later.", 901)).unwrap();
+    library.flush().unwrap();
+    assert_eq!(library.stat().unwrap().image_rows, (31, 0));
+    assert_eq!(library.search(Modality::Image, &unit(901), 40).unwrap().len(), 31);
 }
 
 #[test]

@@ -106,3 +106,23 @@ impl Kernel {
         score[0]
     }
 }
+
+/// Asks for some bytes to be in the cache soon. Any address may be given: nothing is read where there is nothing.
+#[inline]
+pub(super) fn prefetch<const LEN: usize>(at: *const u8) {
+    for offset in (0..LEN).step_by(64) {
+        let at = at.wrapping_add(offset);
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a prefetch of any address faults never, and SSE belongs to x86-64.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+        }
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: a prefetch of any address faults never; no memory, no stack, no flags are changed.
+        unsafe {
+            std::arch::asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags));
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let _ = at;
+    }
+}
