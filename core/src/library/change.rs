@@ -140,7 +140,9 @@ impl<'a> Change<'a> {
             let sql = "INSERT INTO fact_text (fact_text, rowid, statement, subject, target, source, note) \
                        SELECT 'delete', n, statement, subject, target, source, note FROM facts WHERE id = ?1";
             self.tx.execute(sql, [id.0.as_bytes()])?;
-            update_fact(self.tx, id, husk)?;
+            let n = update_fact(self.tx, id, husk)?;
+            // Empty as it is: FTS5 counts the rows that it holds against those of its content.
+            index_text(self.tx, n, husk)?;
         }
         self.append(id, None, None, None)
     }

@@ -84,12 +84,7 @@ impl Library {
     /// Takes over everything that other processes have changed.
     pub(super) fn follow_others(&self, connection: &mut Connection) -> Result<()> {
         let tx = connection.transaction().map_err(sql_error)?;
-        let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
-        if forgotten_since(&tx, vectors.change)? {
-            *vectors = Vectors::load(&tx, &self.folder)?;
-            return Ok(());
-        }
-        vectors.catch_up(&tx)
+        self.vectors.write().unwrap_or_else(PoisonError::into_inner).take_over(&tx, &self.folder)
     }
 
     /// Takes over what this process's writer could not hand over, or what another process has written.
@@ -99,7 +94,7 @@ impl Library {
             Access::Write(writer) => {
                 if let Some(writer) = &*writer.lock().unwrap_or_else(PoisonError::into_inner) {
                     let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
-                    vectors.catch_up(&writer.connection)?;
+                    vectors.take_over(&writer.connection, &self.folder)?;
                     self.behind.store(false, Ordering::Release);
                     return Ok(());
                 }
@@ -126,12 +121,6 @@ impl Library {
 /// An index that was just built in memory has no file that could fail it.
 fn unreachable_file(error: LoadError) -> Error {
     Error::new(ErrorKind::StorageFailed, "the index cannot be read").with_source(error)
-}
-
-/// Whether something was forgotten since: then rows must leave memory, which only a fresh start does.
-fn forgotten_since(connection: &Connection, change: i64) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM changes WHERE seq > ?1 AND op = 'forget')";
-    connection.prepare_cached(sql).and_then(|mut s| s.query_row([change], |row| row.get(0))).map_err(sql_error)
 }
 
 /// Changes whenever another connection has committed.

@@ -14,6 +14,8 @@ use crate::types::Modality;
 
 const DATABASE: &str = "library.db";
 const LOCK: &str = "writer.lock";
+/// There from before a fact is forgotten until no trace of it is left in any file.
+const ERASING: &str = "erasing";
 const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Paths inside the library's folder.
@@ -49,6 +51,9 @@ impl Folder {
                     "the folder holds other files and no library; choose an empty folder or a new one",
                 ));
             }
+        }
+        if !known {
+            sync_names(path).map_err(|e| io_error("creating the library's folder", e))?;
         }
         folder.check_database().map(|()| folder)
     }
@@ -89,6 +94,21 @@ impl Folder {
         }
     }
 
+    /// Finds out what kept SQLite from opening a file, by creating one: the folder's permissions, a full disk, or a device
+    /// that failed once.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        if !sql::is_unopened(&error) {
+            return error;
+        }
+        let probe = self.0.join("library.db-probe");
+        match File::create(&probe).and_then(|_| fs::remove_file(&probe)) {
+            Err(cause) => io_error("opening the library's database", cause),
+            Ok(()) => {
+                Error::new(ErrorKind::StorageFailed, "the storage failed to open a file; try again").with_source(error)
+            }
+        }
+    }
+
     /// Removes index files other than those named, and temporary files that a crash left behind.
     pub(super) fn remove_stale(&self, keep: &[String]) -> io::Result<()> {
         for entry in fs::read_dir(&self.0)? {
@@ -100,6 +120,30 @@ impl Folder {
             }
         }
         sync_folder(&self.0)
+    }
+
+    /// Notes that a fact is about to be forgotten, so that an interrupted erasure is finished later.
+    pub(super) fn begin_erasure(&self) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        private(&mut options);
+        options.open(self.0.join(ERASING))?;
+        sync_folder(&self.0)
+    }
+
+    /// Whether an erasure was begun and not finished.
+    pub(super) fn is_erasing(&self) -> bool {
+        self.0.join(ERASING).exists()
+    }
+
+    /// Notes that no trace is left, once the emptied journal can't come back after a power loss.
+    pub(super) fn end_erasure(&self) -> io::Result<()> {
+        match File::open(self.0.join("library.db-wal")) {
+            Ok(journal) => journal.sync_all()?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        fs::remove_file(self.0.join(ERASING))
     }
 
     /// Looks at the database's first bytes, so that a foreign, damaged or newer file is refused before SQLite opens,
@@ -214,7 +258,7 @@ fn is_index(name: &str) -> bool {
 }
 
 fn is_ours(name: &str) -> bool {
-    name == LOCK || name == DATABASE || name.starts_with("library.db-") || is_index(name)
+    [LOCK, DATABASE, ERASING].contains(&name) || name.starts_with("library.db-") || is_index(name)
 }
 
 fn be32(bytes: &[u8], at: usize) -> u32 {
@@ -230,6 +274,16 @@ fn create_private_folder(path: &Path) -> io::Result<()> {
         builder.mode(0o700);
     }
     builder.create(path)
+}
+
+/// Makes the name of a new library's folder durable, and those of the folders above it, which may be as new. Far up they
+/// may not be ours to open.
+fn sync_names(path: &Path) -> io::Result<()> {
+    let named = |folder: &Path| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_path_buf() };
+    let mut above = path.ancestors().skip(1).map(named);
+    above.next().map_or(Ok(()), |parent| sync_folder(&parent))?;
+    above.all(|folder| sync_folder(&folder).is_ok());
+    Ok(())
 }
 
 fn private(options: &mut OpenOptions) {

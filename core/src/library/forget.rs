@@ -7,8 +7,8 @@ use super::change::{Change, Op, Sealed};
 use super::facts::not_found;
 use super::snapshot::Snapshot;
 use super::sql::{io_error, sql_error};
-use super::vectors::Vectors;
-use super::{Library, checkpoint};
+use super::vectors::named_files;
+use super::{Library, Writer, checkpoint};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{FactId, FactState};
 
@@ -30,25 +30,41 @@ impl Library {
     /// journal, its full-text index, the index files and the history. It can't be undone.
     ///
     /// # Errors
-    /// `NotFound`. `LibraryLocked` when another process's reader kept the journal from being emptied: the fact is gone
-    /// from the library, and [`Library::flush`] finishes the erasure once that reader is done.
+    /// `NotFound`. `LibraryLocked` when another process's reader kept the journal from being emptied, or as the system
+    /// says: if the fact is `Forgotten` then, [`Library::flush`] or the next opening finishes the erasure.
     pub fn forget(&self, id: FactId) -> Result<Receipt> {
         let mut writer = self.writer()?;
-        // Old generations hold the vectors. Without them the index is rebuilt, so they go first: a crash from here on
-        // loses nothing, and never leaves a file behind that no later step would remove.
         let tx = writer.connection.transaction().map_err(sql_error)?;
         require(&tx, id)?;
+        self.folder.begin_erasure().map_err(|e| io_error("forgetting a fact", e))?;
+        // Old generations hold the vectors. Without them the index is rebuilt, so they go first.
         tx.execute("DELETE FROM generations", []).map_err(sql_error)?;
-        let receipt = erase(&tx, id)?;
+        let (receipt, sealed) = erase(&tx, id)?;
         tx.commit().map_err(sql_error)?;
-        self.folder.remove_stale(&[]).map_err(|e| io_error("removing index files", e))?;
-        let fresh = Vectors::load(&writer.connection, &self.folder)?;
-        *self.vectors.write().unwrap_or_else(std::sync::PoisonError::into_inner) = fresh;
-        if self.vectors.read().unwrap_or_else(std::sync::PoisonError::into_inner).wants_saving() {
-            self.save_vectors(&mut writer)?;
-        }
-        finish_erasure(&writer.connection)?;
+        self.follow(&mut writer, sealed);
+        self.finish_erasure(&writer)?;
         Ok(receipt)
+    }
+
+    /// Removes what traces a forgotten fact has left in the files, if an erasure is under way. The database is rewritten
+    /// without the pages and gaps that were freed, and the journal emptied. `secure_delete` zeroes freed cells and
+    /// pages, but a page that was rebalanced may keep an old copy of a cell in its gap.
+    pub(super) fn finish_erasure(&self, writer: &Writer) -> Result<()> {
+        if !self.folder.is_erasing() {
+            return Ok(());
+        }
+        let keep = named_files(&writer.connection)?;
+        self.folder.remove_stale(&keep).map_err(|e| io_error("removing index files", e))?;
+        writer.connection.execute_batch("VACUUM").map_err(sql_error)?;
+        checkpoint(&writer.connection)?;
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let left: i64 = writer.connection.query_row(sql, [], |row| row.get(0)).map_err(sql_error)?;
+        if left > 0 {
+            let busy =
+                "another process still reads the library: the fact is gone, its journal is emptied at the next flush";
+            return Err(Error::new(ErrorKind::LibraryLocked, busy));
+        }
+        self.folder.end_erasure().map_err(|e| io_error("forgetting a fact", e))
     }
 
     /// Receipts of all forgotten facts, oldest first.
@@ -74,7 +90,7 @@ fn require(connection: &Connection, id: FactId) -> Result<()> {
     if known { Ok(()) } else { Err(not_found()) }
 }
 
-fn erase(tx: &rusqlite::Transaction<'_>, id: FactId) -> Result<Receipt> {
+fn erase(tx: &rusqlite::Transaction<'_>, id: FactId) -> Result<(Receipt, Sealed)> {
     let mut change = Change::begin(tx, Op::Forget, None, super::now_ms())?;
     let times = "SELECT created_at FROM facts WHERE id = ?1";
     let created_at: Option<i64> =
@@ -88,10 +104,10 @@ fn erase(tx: &rusqlite::Transaction<'_>, id: FactId) -> Result<Receipt> {
     }
     let now = change.now();
     change.erase(id, created_at.map(|created_at| husk(created_at, now)).as_ref()).map_err(sql_error)?;
-    let Sealed { seq, digest, .. } = change.finish()?;
+    let sealed = change.finish()?;
     let sql = "INSERT INTO receipts (fact, at, change, digest) VALUES (?1, ?2, ?3, ?4)";
-    tx.execute(sql, params![id.0.as_bytes(), now, seq, digest]).map_err(sql_error)?;
-    Ok(Receipt { fact: id, at: now, change: seq, digest })
+    tx.execute(sql, params![id.0.as_bytes(), now, sealed.seq, sealed.digest]).map_err(sql_error)?;
+    Ok((Receipt { fact: id, at: now, change: sealed.seq, digest: sealed.digest }, sealed))
 }
 
 /// What lists show of a forgotten fact.
@@ -110,14 +126,4 @@ fn husk(created_at: i64, now: i64) -> Snapshot {
         valid_until: None,
         keys: Vec::new(),
     }
-}
-
-/// Rewrites the database without the pages and gaps that were freed, and empties the journal. `secure_delete` zeroes
-/// freed cells and pages, but a page that was rebalanced may keep an old copy of a cell in its gap.
-fn finish_erasure(connection: &Connection) -> Result<()> {
-    connection.execute_batch("VACUUM").map_err(sql_error)?;
-    checkpoint(connection)?;
-    let busy = "another process still reads the library: the fact is gone, its journal is emptied at the next flush";
-    let left: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(sql_error)?;
-    if left == 0 { Ok(()) } else { Err(Error::new(ErrorKind::LibraryLocked, busy)) }
 }

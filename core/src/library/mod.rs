@@ -101,11 +101,8 @@ impl Library {
         let folder = Folder::create(path.as_ref())?;
         let lock = WriterLock::take(&folder)?;
         folder.create_database()?;
-        let mut connection = sql::open_writer(&folder.database())?;
-        schema::establish(&mut connection, |tx| insert_library(tx, fingerprint))?;
-        let id = check_library(&connection, fingerprint)?;
-        sql::make_durable(&connection).map_err(sql_error)?;
-        let vectors = load_vectors(&mut connection, &folder)?;
+        let opened = open_database(&folder, fingerprint).map_err(|error| folder.explain(error))?;
+        let (connection, id, vectors) = opened;
         let access = Access::Write(Mutex::new(Some(Writer { connection, _lock: lock })));
         let library = Self::assemble(folder, *fingerprint, id, vectors, access);
         library.tidy()?;
@@ -149,7 +146,8 @@ impl Library {
     pub fn flush(&self) -> Result<()> {
         let mut writer = self.writer()?;
         self.save_vectors(&mut writer)?;
-        checkpoint(&writer.connection)
+        checkpoint(&writer.connection)?;
+        self.finish_erasure(&writer)
     }
 
     /// Runs one change: all of `work` and its history row are committed, or nothing is.
@@ -180,7 +178,7 @@ impl Library {
     /// leave a note for the next search to try again.
     fn follow(&self, writer: &mut Writer, sealed: Sealed) {
         let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
-        let followed = vectors.follow(&writer.connection, sealed);
+        let followed = vectors.follow(&writer.connection, &self.folder, sealed);
         self.behind.store(followed.is_err(), Ordering::Release);
         let full = followed.is_ok() && vectors.wants_saving();
         drop(vectors);
@@ -192,12 +190,13 @@ impl Library {
     /// Writes both generations and lets the database name them; the files named before are removed.
     fn save_vectors(&self, writer: &mut Writer) -> Result<()> {
         let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
-        vectors.catch_up(&writer.connection)?;
+        vectors.take_over(&writer.connection, &self.folder)?;
         self.behind.store(false, Ordering::Release);
         vectors.save(&mut writer.connection, &self.folder, self.id, self.fingerprint.digest())
     }
 
-    /// After opening for writing: large tails become generations, and what a crash left behind is removed.
+    /// After opening for writing: large tails become generations, what a crash left behind is removed, and an erasure
+    /// that it interrupted is finished.
     fn tidy(&self) -> Result<()> {
         let mut writer = self.writer()?;
         let large = self.vectors.read().unwrap_or_else(PoisonError::into_inner).wants_saving();
@@ -205,7 +204,11 @@ impl Library {
             tracing::warn!(kind = ?error.kind(), "index files could not be written; opening takes longer");
         }
         let keep = vectors::named_files(&writer.connection)?;
-        self.folder.remove_stale(&keep).map_err(|e| io_error("tidying the library's folder", e))
+        self.folder.remove_stale(&keep).map_err(|e| io_error("tidying the library's folder", e))?;
+        if let Err(error) = self.finish_erasure(&writer) {
+            tracing::warn!(kind = ?error.kind(), "an erasure could not be finished; the next flush tries again");
+        }
+        Ok(())
     }
 }
 
@@ -247,6 +250,15 @@ fn check_library(connection: &Connection, fingerprint: &Fingerprint) -> Result<[
         return Ok(id);
     };
     Err(Error::new(ErrorKind::FingerprintMismatch, message))
+}
+
+fn open_database(folder: &Folder, fingerprint: &Fingerprint) -> Result<(Connection, [u8; 16], Vectors)> {
+    let mut connection = sql::open_writer(&folder.database())?;
+    schema::establish(&mut connection, |tx| insert_library(tx, fingerprint))?;
+    let id = check_library(&connection, fingerprint)?;
+    sql::make_durable(&connection).map_err(sql_error)?;
+    let vectors = load_vectors(&mut connection, folder)?;
+    Ok((connection, id, vectors))
 }
 
 /// Loads the indexes inside one read transaction, so that files, history and keys are of the same moment.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -43,9 +43,15 @@ pub(super) fn sql_error(error: rusqlite::Error) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
+/// SQLite could not open or create a file, and does not say why.
+pub(super) fn is_unopened(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<rusqlite::Error>());
+    source.is_some_and(|error| error.sqlite_error_code() == Some(ErrorCode::CannotOpen))
+}
+
 /// The shared memory of readers and writer could not be given its size.
 pub(super) fn is_shm_size(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+    error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 /// The error for a damaged database.
@@ -105,7 +111,11 @@ const CACHE_KIB: i32 = 16_384;
 /// Called once the database is known to be ours: before that, nothing of it may change.
 pub(super) fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        // SQLite is silent about files that it could not create for this.
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), None));
+    }
     connection.pragma_update(None, "synchronous", "FULL")?;
     // On Apple's systems a plain fsync does not reach the medium.
     connection.pragma_update(None, "fullfsync", true)?;

@@ -72,8 +72,19 @@ impl Vectors {
         Ok(vectors)
     }
 
-    /// Takes over every change since the one they hold. The cost is that of the facts changed.
-    pub(super) fn catch_up(&mut self, connection: &Connection) -> Result<()> {
+    /// Takes over every change since the one they hold. After a forgetting they start afresh, since rows must leave memory.
+    pub(super) fn take_over(&mut self, connection: &Connection, folder: &Folder) -> Result<()> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM changes WHERE seq > ?1 AND op = 'forget')";
+        let forgotten = connection.prepare_cached(sql).and_then(|mut s| s.query_row([self.change], |row| row.get(0)));
+        if forgotten.map_err(sql_error)? {
+            *self = Self::load(connection, folder)?;
+            return Ok(());
+        }
+        self.catch_up(connection)
+    }
+
+    /// The cost is that of the facts changed.
+    fn catch_up(&mut self, connection: &Connection) -> Result<()> {
         let (last, _) = last_change(connection).map_err(sql_error)?;
         let mut facts = connection
             .prepare_cached("SELECT DISTINCT fact FROM revisions WHERE change > ?1 AND change <= ?2")
@@ -87,7 +98,7 @@ impl Vectors {
     }
 
     /// Takes over a change that was committed just now.
-    pub(super) fn follow(&mut self, connection: &Connection, sealed: Sealed) -> Result<()> {
+    pub(super) fn follow(&mut self, connection: &Connection, folder: &Folder, sealed: Sealed) -> Result<()> {
         match sealed.fresh {
             Some(keys) if self.change + 1 == sealed.seq => {
                 self.unsaved += keys.len();
@@ -97,7 +108,7 @@ impl Vectors {
                 self.change = sealed.seq;
                 Ok(())
             }
-            _ => self.catch_up(connection),
+            _ => self.take_over(connection, folder),
         }
     }
 
