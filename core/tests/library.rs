@@ -5,8 +5,6 @@
 
 #[path = "library/away.rs"]
 mod away;
-#[path = "library/crash.rs"]
-mod crash;
 #[path = "library/derived.rs"]
 mod derived;
 #[path = "library/facts.rs"]

@@ -5,6 +5,8 @@
 
 #[path = "proof/actor.rs"]
 mod actor;
+#[path = "proof/kill.rs"]
+mod kill;
 #[path = "proof/model.rs"]
 mod model;
 #[cfg(target_os = "linux")]

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use crate::settings::process;
+
 /// The shim, compiled once for this test process.
 fn shim() -> &'static Path {
     static SHIM: OnceLock<(PathBuf, tempfile::TempDir)> = OnceLock::new();
@@ -25,20 +27,7 @@ fn shim() -> &'static Path {
     path
 }
 
-/// A folder for libraries under test: in memory where the system has such a place, as syncing is modelled, not needed.
-pub fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
-}
-
-/// This test binary again, running one test only.
-pub fn process(test: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-    command
-}
-
-/// The same under the shim: files below `root` are traced to `trace`, or made to fail.
+/// This test binary again under the shim, running one test only: files below `root` are traced to `trace`, or made to fail.
 pub fn under_shim(test: &str, root: &Path, trace: Option<&Path>) -> Command {
     let mut command = process(test);
     command.env("LD_PRELOAD", shim()).env("CRANE_SHIM_ROOT", root);

@@ -8,8 +8,8 @@ use crane_core::{Error, ErrorKind};
 use crate::actor::Actor;
 use crate::model::{Model, Op};
 use crate::script::Script;
-use crate::settings::{report, setting};
-use crate::shim::{fail, finish, folder, steps, under_shim};
+use crate::settings::{folder, report, setting};
+use crate::shim::{fail, finish, steps, under_shim};
 use crate::verify::{verify, verify_folder};
 
 /// MODES of the shim, and what a failure under them must be called.

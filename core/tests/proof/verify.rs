@@ -11,8 +11,8 @@ use crane_core::{Fact, FactId, FactState, Modality};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::actor::{statement, word_of, words_of};
-use crate::model::{KeyNumber, Known, Label, Model};
-use crate::support::{RAW_DIM, unit};
+use crate::model::{KeyNumber, Known, Label, Model, Op};
+use crate::support::{PRINT, RAW_DIM, unit};
 
 const STATES: [FactState; 5] =
     [FactState::Active, FactState::Disabled, FactState::Superseded, FactState::Deleted, FactState::Forgotten];
@@ -34,6 +34,15 @@ pub fn verify_folder(folder: &Path, library: &Library, model: &Model) -> Found {
     verify(library, model)?;
     sound(folder)?;
     no_secret_is_left(folder, model)
+}
+
+/// Opens a library after a crash: in which state it is, the acknowledged one or the one after the operation under way.
+pub fn recovered<'a>(folder: &Path, done: &'a Model, under_way: Option<(&Op, &'a Model)>) -> Found<&'a Model> {
+    let library = said("opening", Library::open(folder, &PRINT))?;
+    let Err(what) = verify_folder(folder, &library, done) else { return Ok(done) };
+    let Some((op, next)) = under_way else { return Err(format!("not the acknowledged state: {what}")) };
+    let found = verify_folder(folder, &library, next).map(|()| next);
+    found.map_err(|next| format!("neither before ({what}) nor after {op:?} ({next})"))
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Found {
