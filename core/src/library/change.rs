@@ -221,7 +221,9 @@ impl<'a> Change<'a> {
 
     /// Says of every key that came or went whether it is part of its fact.
     fn set_live(&self, id: FactId, before: &[i64], after: &[i64]) -> rusqlite::Result<()> {
-        let mut set = self.tx.prepare_cached("UPDATE keys SET live = ?3 WHERE id = ?1 AND fact = ?2")?;
+        // The checksum covers `live` by being inverted with it.
+        let sql = "UPDATE keys SET live = ?3, crc = 4294967295 - crc WHERE id = ?1 AND fact = ?2 AND live <> ?3";
+        let mut set = self.tx.prepare_cached(sql)?;
         for key in before.iter().filter(|key| !after.contains(key)) {
             set.execute(params![key, id.0.as_bytes(), 0])?;
         }

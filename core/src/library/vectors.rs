@@ -280,7 +280,7 @@ impl KeyRow {
         }
     }
 
-    /// CRC-32 over everything of a key that never changes.
+    /// CRC-32 over everything of a key that never changes; the column holds its complement while the key is not live.
     pub(super) fn crc(key: KeyId, fact: FactId, modality: Modality, text: Option<&str>, row: &Row) -> u32 {
         let mut hash = crc32fast::Hasher::new();
         hash.update(&key.0.to_le_bytes());
@@ -305,7 +305,8 @@ impl KeyRow {
         let live: bool = row.get(3).map_err(column)?;
         let text = row.get_ref(4).map_err(column)?.as_str_or_null().map_err(|_| damaged("a key's text"))?;
         let vector = Row(row.get::<_, [u8; ROW_LEN]>(5).map_err(column)?);
-        if Self::crc(key, fact, modality, text, &vector) != row.get::<_, u32>(6).map_err(column)? {
+        let crc = Self::crc(key, fact, modality, text, &vector);
+        if row.get::<_, u32>(6).map_err(column)? != if live { crc } else { !crc } {
             return Err(damaged("checksum of a key"));
         }
         let state = row.get::<_, Option<i64>>(7).map_err(column)?.map(|code| state_of(code).ok_or(code));

@@ -35,7 +35,8 @@ CREATE INDEX facts_by_subject ON facts (subject COLLATE NOCASE) WHERE subject IS
 CREATE INDEX facts_by_source ON facts (source) WHERE source IS NOT NULL;
 
 -- What facts are found by. Vectors never change; live says whether the key is part of its fact at present.
--- modality: 0 image, 1 text. vector: 256 little-endian f16.
+-- modality: 0 image, 1 text. vector: 256 little-endian f16. crc is over all other columns: of id, fact, modality, text and
+-- vector, inverted while live is 0.
 CREATE TABLE keys (
     id       INTEGER PRIMARY KEY,
     fact     BLOB NOT NULL CHECK (length(fact) = 16),
