@@ -46,6 +46,8 @@ pub enum ErrorKind {
     StorageFailed = 16,
     /// It was closed before.
     Closed = 18,
+    /// A fact pack is damaged, altered, incomplete or newer than this version: get it again.
+    PackCorrupt = 19,
 }
 
 /// An error with its kind, a message that says what to do, and its cause.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::origin::Origin;
+
 /// Width of a projected embedding (paper V-A: the head maps 1152 to 256).
 pub const EMBEDDING_DIM: usize = 256;
 
@@ -157,6 +159,8 @@ pub struct Fact {
     pub valid_from: Option<i64>,
     /// Moment from which it no longer holds, Unix milliseconds.
     pub valid_until: Option<i64>,
+    /// The pack it was imported from; none: it was stated here.
+    pub origin: Option<Origin>,
     /// How many photos it is found by.
     pub image_keys: u32,
     /// How many texts it is found by.

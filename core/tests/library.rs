@@ -15,6 +15,12 @@ mod forget;
 mod history;
 #[path = "library/opening.rs"]
 mod opening;
+#[path = "library/pack.rs"]
+mod pack;
+#[path = "library/pack_conflicts.rs"]
+mod pack_conflicts;
+#[path = "library/pack_hostile.rs"]
+mod pack_hostile;
 #[path = "library/storage.rs"]
 mod storage;
 #[path = "library/support.rs"]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Gate;
+use crate::origin::read_hex;
 use crate::types::{EMBEDDING_DIM, Modality};
 
 /// The one format that this version reads.
@@ -69,7 +70,7 @@ pub(super) struct Manifest {
 #[serde(deny_unknown_fields)]
 pub(super) struct FileSpec {
     pub(super) file: String,
-    #[serde(deserialize_with = "hex_digest")]
+    #[serde(deserialize_with = "read_hex")]
     pub(super) sha256: [u8; 32],
     pub(super) size: u64,
     pub(super) licence: String,
@@ -249,15 +250,4 @@ fn corrupt(message: impl Into<String>) -> Error {
 
 fn unreadable(error: toml::de::Error) -> Error {
     corrupt(format!("bundle.toml can't be read: {}: install the bundle again", error.message())).with_source(error)
-}
-
-fn hex_digest<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse_hex(&text).ok_or_else(|| serde::de::Error::custom("sha256 must be 64 hexadecimal digits"))
-}
-
-fn parse_hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).unwrap_or(&0)).collect();
-    if digits.len() == 64 { bytes.try_into().ok() } else { None }
 }

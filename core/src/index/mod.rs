@@ -33,5 +33,5 @@ pub use row::{Entry, Row};
 pub(crate) use row::{state_code, state_of};
 
 pub use table::{Index, LoadError};
-pub(crate) use write::sync_folder;
 pub use write::{Identity, WriteError};
+pub(crate) use write::{create_private, sync_folder};

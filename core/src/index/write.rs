@@ -175,7 +175,7 @@ impl Body {
 }
 
 /// A new file that only its owner may read, where the system knows owners.
-fn create_private(path: &Path) -> io::Result<File> {
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -8,9 +8,10 @@ use super::facts::load;
 use super::record::{ImageKey, MAX_IMAGE_KEYS, MAX_TEXT_KEYS, NewRecord, TextKey, at_most, check_fact, invalid};
 use super::snapshot::Snapshot;
 use super::sql::sql_error;
-use super::{Library, facts};
+use super::{Library, facts, now_ms};
 use crate::error::Result;
-use crate::types::{Fact, FactId, FactState, KeyId, Modality, NewFact};
+use crate::index::Filter;
+use crate::types::{Embedding, Fact, FactId, FactState, KeyId, Modality, NewFact};
 
 /// What a fact becomes. All fields of `fact` replace the old ones; keys change only as stated.
 #[derive(Clone, Default)]
@@ -86,9 +87,24 @@ impl Library {
     /// As [`Library::add`] for the record.
     pub fn conflicts(&self, record: &NewRecord, similarity: f32) -> Result<Vec<Conflict>> {
         record.check(&self.fingerprint)?;
-        let mut conflicts = self.read(|connection| same_subject(connection, &record.fact))?;
-        for key in &record.images {
-            for hit in self.search(Modality::Image, &key.embedding, 16)? {
+        self.catch_up()?;
+        let named = (&record.fact.subject, &record.fact.target);
+        let photos = record.images.iter().map(|key| &key.embedding);
+        self.read(|connection| self.collisions(connection, named, photos, similarity))
+    }
+
+    /// The same for a fact of this subject and target, in an index that was caught up with.
+    pub(super) fn collisions<'a>(
+        &self,
+        connection: &Connection,
+        named: (&Option<String>, &Option<String>),
+        photos: impl Iterator<Item = &'a Embedding>,
+        similarity: f32,
+    ) -> Result<Vec<Conflict>> {
+        let mut conflicts = same_subject(connection, named)?;
+        let filter = Filter::active_at(now_ms());
+        for photo in photos {
+            for hit in self.with_index(Modality::Image, |index| index.search(photo, 16, &filter))? {
                 let known = conflicts.iter().any(|c: &Conflict| c.fact == hit.fact);
                 if hit.score >= similarity && !known {
                     conflicts.push(Conflict { fact: hit.fact, collision: Collision::Picture(hit.score) });
@@ -103,7 +119,7 @@ fn amend(change: &mut Change<'_>, id: FactId, amendment: &Amendment) -> Result<(
     let before = load(change.tx(), id)?;
     let mut after = Snapshot::new(&amendment.fact, change.now());
     after.created_at = before.created_at;
-    (after.state, after.supersedes) = (before.state, before.supersedes);
+    (after.state, after.supersedes, after.origin) = (before.state, before.supersedes, before.origin);
     after.keys = before.keys.clone();
     for key in &amendment.remove {
         let at = after.keys.iter().position(|kept| *kept == key.0).ok_or_else(facts::not_found)?;
@@ -122,12 +138,15 @@ fn amend(change: &mut Change<'_>, id: FactId, amendment: &Amendment) -> Result<(
     change.set(id, Some(&before), Some(&after))
 }
 
-fn same_subject(connection: &Connection, fact: &NewFact) -> Result<Vec<Conflict>> {
-    let Some(subject) = &fact.subject else { return Ok(Vec::new()) };
+fn same_subject(
+    connection: &Connection,
+    (subject, target): (&Option<String>, &Option<String>),
+) -> Result<Vec<Conflict>> {
+    let Some(subject) = subject else { return Ok(Vec::new()) };
     let sql = "SELECT id FROM facts WHERE subject = ?1 COLLATE NOCASE AND state = 0 \
                AND coalesce(target, '') <> coalesce(?2, '') COLLATE NOCASE ORDER BY n";
     let mut rows = connection.prepare_cached(sql).map_err(sql_error)?;
-    let rows = rows.query_map(params![subject, fact.target], |row| {
+    let rows = rows.query_map(params![subject, target], |row| {
         let fact = FactId(uuid::Uuid::from_bytes(row.get(0)?));
         Ok(Conflict { fact, collision: Collision::Subject })
     });

@@ -10,6 +10,7 @@ use super::sql::sql_error;
 use super::vectors::{KeyRow, half_bytes, originals_crc};
 use crate::error::Result;
 use crate::index::{Entry, Row, state_code};
+use crate::origin::Origin;
 use crate::types::{FactId, FactState, KeyId, Modality};
 
 /// What a change did, as the history names it; never rename.
@@ -22,6 +23,7 @@ pub(super) enum Op {
     Delete,
     Supersede,
     Restore,
+    Import,
     Forget,
     Undo,
     Redo,
@@ -37,6 +39,7 @@ impl Op {
             Self::Delete => "delete",
             Self::Supersede => "supersede",
             Self::Restore => "restore",
+            Self::Import => "import",
             Self::Forget => "forget",
             Self::Undo => "undo",
             Self::Redo => "redo",
@@ -96,39 +99,60 @@ impl<'a> Change<'a> {
         self.tx
     }
 
-    /// Stores a new fact; its keys have just been added.
-    pub(super) fn insert(&mut self, id: FactId, fact: &Snapshot) -> Result<()> {
+    /// Stores a new fact; its keys have just been added. `past`: its history elsewhere as JSON, when it is imported.
+    pub(super) fn insert(&mut self, id: FactId, fact: &Snapshot, past: Option<&str>) -> Result<()> {
         insert_fact(self.tx, id, fact).map_err(sql_error)?;
         for key in self.fresh.iter_mut().flatten().rev().take(fact.keys.len()) {
             key.entry = fact.entry(key.entry.key, id);
         }
-        self.record(id, None, Some(&fact.to_json()?)).map_err(sql_error)
+        self.record(id, [None, Some(&fact.to_json()?), past]).map_err(sql_error)
     }
 
     /// Replaces what is known of a fact and records both in the history. `None` is a fact that is not there.
     pub(super) fn set(&mut self, id: FactId, before: Option<&Snapshot>, after: Option<&Snapshot>) -> Result<()> {
+        self.set_with_past(id, before, after, None)
+    }
+
+    /// The same for an imported fact, with its history elsewhere as JSON.
+    pub(super) fn set_with_past(
+        &mut self,
+        id: FactId,
+        before: Option<&Snapshot>,
+        after: Option<&Snapshot>,
+        past: Option<&str>,
+    ) -> Result<()> {
         self.fresh = None;
         self.write_fact(id, before, after).map_err(sql_error)?;
         let keys = |snapshot: Option<&Snapshot>| snapshot.map_or_else(Vec::new, |snapshot| snapshot.keys.clone());
         self.set_live(id, &keys(before), &keys(after)).map_err(sql_error)?;
         let before = before.map(Snapshot::to_json).transpose()?;
         let after = after.map(Snapshot::to_json).transpose()?;
-        self.record(id, before.as_deref(), after.as_deref()).map_err(sql_error)
+        self.record(id, [before.as_deref(), after.as_deref(), past]).map_err(sql_error)
     }
 
     /// Stores a photo's vectors. The key is live: the snapshot that is written next must hold it.
     pub(super) fn add_image(&mut self, fact: FactId, key: &ImageKey) -> Result<i64> {
         let row = Row::from_embedding(&key.embedding);
-        let id = self.add_key(fact, Modality::Image, None, row).map_err(sql_error)?;
-        self.add_original(id, &half_bytes(&key.raw), key.thumbnail.as_deref()).map_err(sql_error)?;
-        Ok(id)
+        self.add_key(fact, (Modality::Image, None), row, &half_bytes(&key.raw), key.thumbnail.as_deref())
     }
 
     /// Stores a text's vectors. The key is live: the snapshot that is written next must hold it.
     pub(super) fn add_text(&mut self, fact: FactId, key: &TextKey) -> Result<i64> {
         let row = Row::from_embedding(&key.embedding);
-        let id = self.add_key(fact, Modality::Text, Some(&key.text), row).map_err(sql_error)?;
-        self.add_original(id, &half_bytes(&key.raw), None).map_err(sql_error)?;
+        self.add_key(fact, (Modality::Text, Some(&key.text)), row, &half_bytes(&key.raw), None)
+    }
+
+    /// Stores a key as it lies in the database, `raw` as little-endian binary16. The key is live, as above.
+    pub(super) fn add_key(
+        &mut self,
+        fact: FactId,
+        (modality, text): (Modality, Option<&str>),
+        row: Row,
+        raw: &[u8],
+        thumbnail: Option<&[u8]>,
+    ) -> Result<i64> {
+        let id = self.insert_key(fact, modality, text, row).map_err(sql_error)?;
+        self.add_original(id, raw, thumbnail).map_err(sql_error)?;
         Ok(id)
     }
 
@@ -144,7 +168,7 @@ impl<'a> Change<'a> {
             // Empty as it is: FTS5 counts the rows that it holds against those of its content.
             index_text(self.tx, n, husk)?;
         }
-        self.append(id, None, None, None)
+        self.append(id, [None; 3], None)
     }
 
     /// Writes the change's own row.
@@ -160,25 +184,21 @@ impl<'a> Change<'a> {
         Ok(Sealed { seq: self.seq, digest, fresh: self.fresh })
     }
 
-    fn record(&mut self, id: FactId, before: Option<&str>, after: Option<&str>) -> rusqlite::Result<()> {
-        self.append(id, before, after, Some(Uuid::new_v4()))
+    fn record(&mut self, id: FactId, content: [Option<&str>; 3]) -> rusqlite::Result<()> {
+        self.append(id, content, Some(Uuid::new_v4()))
     }
 
     /// Appends a revision and binds it to the change. Without a salt it never had content.
-    fn append(
-        &mut self,
-        id: FactId,
-        before: Option<&str>,
-        after: Option<&str>,
-        salt: Option<Uuid>,
-    ) -> rusqlite::Result<()> {
+    fn append(&mut self, id: FactId, content: [Option<&str>; 3], salt: Option<Uuid>) -> rusqlite::Result<()> {
         let salt = salt.as_ref().map(Uuid::as_bytes);
-        let digest = revision_digest(salt.map_or(&[], |salt| &salt[..]), before, after);
+        let digest = revision_digest(salt.map_or(&[], |salt| &salt[..]), content);
         self.hash.update(id.0.as_bytes());
         self.hash.update(digest);
-        let sql = "INSERT INTO revisions (change, fact, before, after, salt, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sql = "INSERT INTO revisions (change, fact, before, after, past, salt, digest) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let mut insert = self.tx.prepare_cached(sql)?;
-        insert.execute(params![self.seq, id.0.as_bytes(), before, after, salt, digest])?;
+        let [before, after, past] = content;
+        insert.execute(params![self.seq, id.0.as_bytes(), before, after, past, salt, digest])?;
         Ok(())
     }
 
@@ -197,7 +217,7 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    fn add_key(&mut self, fact: FactId, modality: Modality, text: Option<&str>, row: Row) -> rusqlite::Result<i64> {
+    fn insert_key(&mut self, fact: FactId, modality: Modality, text: Option<&str>, row: Row) -> rusqlite::Result<i64> {
         self.last_key.1 += 1;
         let key = KeyId(self.last_key.1);
         let crc = KeyRow::crc(key, fact, modality, text, &row);
@@ -242,10 +262,11 @@ pub(super) fn last_change(tx: &rusqlite::Connection) -> rusqlite::Result<(i64, [
 }
 
 /// Binds a revision's content to the chain without giving it away once salt and content are erased.
-pub(super) fn revision_digest(salt: &[u8], before: Option<&str>, after: Option<&str>) -> [u8; 32] {
+/// `content` is what was before, what is after, and for an import the past elsewhere.
+pub(super) fn revision_digest(salt: &[u8], content: [Option<&str>; 3]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(salt);
-    for content in [before, after] {
+    for content in content {
         hash.update(content.map_or(-1, |c| c.len() as i64).to_le_bytes());
         hash.update(content.unwrap_or_default());
     }
@@ -254,8 +275,8 @@ pub(super) fn revision_digest(salt: &[u8], before: Option<&str>, after: Option<&
 
 fn insert_fact(tx: &Transaction<'_>, id: FactId, fact: &Snapshot) -> rusqlite::Result<()> {
     let sql = "INSERT INTO facts (id, statement, subject, target, source, note, state, supersedes, created_at, \
-               updated_at, valid_from, valid_until, crc) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+               updated_at, valid_from, valid_until, origin, crc) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     let n = tx.prepare_cached(sql)?.insert(columns(id, fact))?;
     index_text(tx, n, fact)
 }
@@ -263,8 +284,8 @@ fn insert_fact(tx: &Transaction<'_>, id: FactId, fact: &Snapshot) -> rusqlite::R
 /// Replaces a fact's columns and gives its row.
 fn update_fact(tx: &Transaction<'_>, id: FactId, fact: &Snapshot) -> rusqlite::Result<i64> {
     let sql = "UPDATE facts SET statement = ?2, subject = ?3, target = ?4, source = ?5, note = ?6, state = ?7, \
-               supersedes = ?8, created_at = ?9, updated_at = ?10, valid_from = ?11, valid_until = ?12, crc = ?13 \
-               WHERE id = ?1 RETURNING n";
+               supersedes = ?8, created_at = ?9, updated_at = ?10, valid_from = ?11, valid_until = ?12, origin = ?13, \
+               crc = ?14 WHERE id = ?1 RETURNING n";
     tx.prepare_cached(sql)?.query_row(columns(id, fact), |row| row.get(0))
 }
 
@@ -278,6 +299,7 @@ fn columns(id: FactId, fact: &Snapshot) -> impl rusqlite::Params {
     let supersedes = fact.supersedes.map(|id| id.0.into_bytes());
     let state = state_code(fact.state);
     let (from, until) = (fact.valid_from, fact.valid_until);
+    let origin = fact.origin.map(Origin::to_bytes);
     let crc = fact.crc(id);
     let id = id.0.into_bytes();
     (
@@ -293,6 +315,7 @@ fn columns(id: FactId, fact: &Snapshot) -> impl rusqlite::Params {
         fact.updated_at,
         from,
         until,
+        origin,
         crc,
     )
 }

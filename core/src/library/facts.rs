@@ -187,7 +187,7 @@ pub(super) fn insert(
     for key in &record.texts {
         snapshot.keys.push(change.add_text(id, key)?);
     }
-    change.insert(id, &snapshot)?;
+    change.insert(id, &snapshot, None)?;
     // The limits on keys are far below u32.
     Ok(snapshot.into_fact(id, record.images.len() as u32, record.texts.len() as u32))
 }
@@ -210,7 +210,7 @@ pub(super) fn load(connection: &Connection, id: FactId) -> Result<Snapshot> {
 
 pub(super) fn read_fact(row: &rusqlite::Row<'_>) -> Result<Fact> {
     let (id, snapshot) = Snapshot::read(row)?;
-    let (images, texts) = (row.get(13).map_err(sql_error)?, row.get(14).map_err(sql_error)?);
+    let (images, texts) = (row.get(14).map_err(sql_error)?, row.get(15).map_err(sql_error)?);
     Ok(snapshot.into_fact(id, images, texts))
 }
 

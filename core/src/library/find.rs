@@ -63,7 +63,7 @@ impl Library {
 
     /// Asks an index. When its file fails it, now or since it was opened, the index is rebuilt from the database and
     /// asked again.
-    fn with_index<T>(&self, modality: Modality, ask: impl Fn(&Index) -> Result<T, LoadError>) -> Result<T> {
+    pub(super) fn with_index<T>(&self, modality: Modality, ask: impl Fn(&Index) -> Result<T, LoadError>) -> Result<T> {
         let asked = |vectors: &Vectors| ask(vectors.of(modality));
         let first = asked(&self.vectors.read().unwrap_or_else(PoisonError::into_inner));
         let Err(error) = first else { return first.map_err(unreachable_file) };
@@ -88,7 +88,7 @@ impl Library {
     }
 
     /// Takes over what this process's writer could not hand over, or what another process has written.
-    fn catch_up(&self) -> Result<()> {
+    pub(super) fn catch_up(&self) -> Result<()> {
         match &self.access {
             Access::Write(_) if !self.behind.load(Ordering::Acquire) => Ok(()),
             Access::Write(writer) => {

@@ -98,7 +98,7 @@ fn erase(tx: &rusqlite::Transaction<'_>, id: FactId) -> Result<(Receipt, Sealed)
     for sql in [
         "DELETE FROM originals WHERE key IN (SELECT id FROM keys WHERE fact = ?1)",
         "DELETE FROM keys WHERE fact = ?1",
-        "UPDATE revisions SET before = NULL, after = NULL, salt = NULL WHERE fact = ?1",
+        "UPDATE revisions SET before = NULL, after = NULL, past = NULL, salt = NULL WHERE fact = ?1",
     ] {
         tx.execute(sql, [id.0.as_bytes()]).map_err(sql_error)?;
     }
@@ -124,6 +124,7 @@ fn husk(created_at: i64, now: i64) -> Snapshot {
         updated_at: now,
         valid_from: None,
         valid_until: None,
+        origin: None,
         keys: Vec::new(),
     }
 }

@@ -19,7 +19,8 @@ pub struct HistoryEntry {
     pub seq: i64,
     /// Unix milliseconds.
     pub at: i64,
-    /// What was done: `add`, `edit`, `enable`, `disable`, `delete`, `supersede`, `restore`, `forget`, `undo`, `redo`.
+    /// What was done: `add`, `edit`, `enable`, `disable`, `delete`, `supersede`, `restore`, `import`, `forget`, `undo`,
+    /// `redo`.
     pub op: String,
     /// The change that this one took back or brought again.
     pub undoes: Option<i64>,
@@ -145,7 +146,7 @@ type Revision = (FactId, Option<Snapshot>, Option<Snapshot>);
 
 /// What a change did, as far as it isn't erased, each revision checked against its digest.
 fn revisions_of(connection: &Connection, seq: i64) -> Result<Vec<Revision>> {
-    let sql = "SELECT fact, before, after, salt, digest FROM revisions \
+    let sql = "SELECT fact, before, after, past, salt, digest FROM revisions \
                WHERE change = ?1 AND salt IS NOT NULL ORDER BY n";
     let mut rows = connection.prepare_cached(sql).map_err(sql_error)?;
     let mut rows = rows.query([seq]).map_err(sql_error)?;
@@ -156,15 +157,17 @@ fn revisions_of(connection: &Connection, seq: i64) -> Result<Vec<Revision>> {
     Ok(revisions)
 }
 
-fn read_revision(row: &rusqlite::Row<'_>) -> Result<Revision> {
+/// Reads `fact, before, after, past, salt, digest`, checked against the digest.
+pub(super) fn read_revision(row: &rusqlite::Row<'_>) -> Result<Revision> {
     let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<_> {
-        let texts: (Option<String>, Option<String>) = (row.get(1)?, row.get(2)?);
-        Ok((FactId(Uuid::from_bytes(row.get(0)?)), texts, row.get::<_, Vec<u8>>(3)?, row.get::<_, [u8; 32]>(4)?))
+        let texts: [Option<String>; 3] = [row.get(1)?, row.get(2)?, row.get(3)?];
+        Ok((FactId(Uuid::from_bytes(row.get(0)?)), texts, row.get::<_, Vec<u8>>(4)?, row.get::<_, [u8; 32]>(5)?))
     };
-    let (id, (before, after), salt, digest) = read(row).map_err(sql_error)?;
-    if revision_digest(&salt, before.as_deref(), after.as_deref()) != digest {
+    let (id, texts, salt, digest) = read(row).map_err(sql_error)?;
+    if revision_digest(&salt, texts.each_ref().map(Option::as_deref)) != digest {
         return Err(damaged("checksum of an entry of the history"));
     }
+    let [before, after, _] = texts;
     let parse = |json: Option<String>| json.map(|json| Snapshot::from_json(&json)).transpose();
     Ok((id, parse(before)?, parse(after)?))
 }

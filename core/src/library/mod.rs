@@ -12,6 +12,7 @@
 //!   .edit(id, &Amendment) .supersede(old, &NewRecord) -> Fact    .conflicts(&NewRecord, similarity) -> Vec<Conflict>
 //!   .undo() .redo() -> Option<HistoryEntry>      .history(Option<FactId>, limit)  .as_of(id, seq)  .restore(id, seq)
 //!   .forget(id) -> Receipt                       erased from every file; .receipts() remain
+//!   .export_file(path, …)  .preview_import(&mut pack, …)  .import(&mut pack, …)  .past(id)    fact packs, see [`pack`]
 //!   .lookup(words, limit) -> Vec<Fact>           full text, for people
 //!   .stat() -> Stat   .flush()   .suspend()   .resume()   .close()
 //! ```
@@ -29,6 +30,7 @@ mod folder;
 mod forget;
 mod history;
 mod lookup;
+pub mod pack;
 mod record;
 mod schema;
 mod snapshot;

@@ -1,6 +1,7 @@
 //! What goes into the library, and the limits it must keep. Every field is hostile until checked here.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::index::Row;
 use crate::types::{Embedding, FactState, Fingerprint, NewFact, RawEmbedding};
 
 /// Most characters of a statement, a key text or a note.
@@ -16,8 +17,10 @@ pub const MAX_THUMBNAIL_BYTES: usize = 256 * 1024;
 /// Largest `raw_dim` of a fingerprint.
 pub const MAX_RAW_DIM: u32 = 16_384;
 
-/// How far from 1 an embedding's length may be. Rounding to f16 moves it by less than 0.001.
+/// How far from 1 an embedding's length may be.
 const UNIT_TOLERANCE: f32 = 0.01;
+/// How far rounding to f16 may move it.
+const ROUNDING: f32 = 0.001;
 
 /// A fact with the vectors of its keys, ready to be stored. `fact.images` and `fact.texts` are not read:
 /// the caller has embedded them, and they arrive as `images` and `texts`.
@@ -120,9 +123,13 @@ pub(super) fn check_fact(fact: &NewFact) -> Result<()> {
 
 /// Checks an embedding: finite and of unit length.
 pub(super) fn check_embedding(embedding: &Embedding) -> Result<()> {
+    check_length(embedding, UNIT_TOLERANCE)
+}
+
+fn check_length(embedding: &Embedding, tolerance: f32) -> Result<()> {
     let squares: f32 = embedding.0.iter().map(|x| x * x).sum();
     // Written so that NaN fails too.
-    if (squares.sqrt() - 1.0).abs() <= UNIT_TOLERANCE {
+    if (squares.sqrt() - 1.0).abs() <= tolerance {
         return Ok(());
     }
     Err(invalid(format!("an embedding has length {}, it must be 1", squares.sqrt())))
@@ -139,7 +146,16 @@ fn check_vectors(raw: &RawEmbedding, embedding: &Embedding, fingerprint: &Finger
     check_embedding(embedding)
 }
 
-fn check_thumbnail(bytes: Option<&[u8]>) -> Result<()> {
+/// Checks what is stored of a key: the embedding and, as little-endian binary16, the tower's output.
+pub(super) fn check_row(row: &Row, raw: &[u8]) -> Result<()> {
+    let finite = |half: &[u8]| half[1] & 0x7C != 0x7C;
+    if !raw.chunks_exact(2).all(finite) {
+        return Err(invalid("a raw embedding holds a value that is not finite"));
+    }
+    check_length(&row.to_embedding(), UNIT_TOLERANCE + ROUNDING)
+}
+
+pub(super) fn check_thumbnail(bytes: Option<&[u8]>) -> Result<()> {
     let Some(bytes) = bytes else { return Ok(()) };
     at_most("bytes of a thumbnail", bytes.len(), MAX_THUMBNAIL_BYTES)?;
     if !bytes.starts_with(&[0xFF, 0xD8, 0xFF]) {

@@ -7,11 +7,12 @@ use uuid::Uuid;
 use super::sql::{damaged, sql_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Entry, state_code, state_of};
+use crate::origin::{ORIGIN_LEN, Origin};
 use crate::types::{Fact, FactId, FactState, KeyId, NewFact};
 
 /// The columns that `Snapshot::read` expects, in its order.
 pub(super) const COLUMNS: &str = "f.id, f.statement, f.subject, f.target, f.source, f.note, f.state, f.supersedes, \
-     f.created_at, f.updated_at, f.valid_from, f.valid_until, f.crc";
+     f.created_at, f.updated_at, f.valid_from, f.valid_until, f.origin, f.crc";
 
 /// Everything about a fact but its id, its keys by their ids.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +29,10 @@ pub(super) struct Snapshot {
     pub(super) updated_at: i64,
     pub(super) valid_from: Option<i64>,
     pub(super) valid_until: Option<i64>,
-    /// Ids of the keys that belong to the fact, ascending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<Origin>,
+    /// Ids of the keys that belong to the fact, ascending; none in a fact pack.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) keys: Vec<i64>,
 }
 
@@ -47,6 +51,7 @@ impl Snapshot {
             updated_at: now,
             valid_from: fact.valid_from,
             valid_until: fact.valid_until,
+            origin: None,
             keys: Vec::new(),
         }
     }
@@ -76,10 +81,11 @@ impl Snapshot {
                 updated_at: row.get(9)?,
                 valid_from: row.get(10)?,
                 valid_until: row.get(11)?,
+                origin: row.get::<_, Option<_>>(12)?.as_ref().map(Origin::from_bytes),
                 keys: Vec::new(),
             })
         });
-        Ok((id, snapshot.transpose()?, row.get(12)?))
+        Ok((id, snapshot.transpose()?, row.get(13)?))
     }
 
     /// What the index knows of one of its keys.
@@ -108,6 +114,7 @@ impl Snapshot {
             hash.update(&[u8::from(moment.is_some())]);
             hash.update(&moment.unwrap_or(0).to_le_bytes());
         }
+        hash.update(&self.origin.map_or([0; ORIGIN_LEN], Origin::to_bytes));
         hash.finalize()
     }
 
@@ -126,6 +133,7 @@ impl Snapshot {
             updated_at: self.updated_at,
             valid_from: self.valid_from,
             valid_until: self.valid_until,
+            origin: self.origin,
             image_keys,
             text_keys,
         }

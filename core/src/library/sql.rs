@@ -74,7 +74,7 @@ pub(super) fn io_error(doing: &str, error: io::Error) -> Error {
             (ErrorKind::StorageFull, "the disk is full")
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            (ErrorKind::ReadOnly, "not permitted; check the permissions of the library's folder")
+            (ErrorKind::ReadOnly, "not permitted; check the permissions of file and folder")
         }
         io::ErrorKind::NotFound => (ErrorKind::NotFound, "not found"),
         // `AlreadyExists`: a file stands where the folder should be made.

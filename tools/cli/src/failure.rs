@@ -81,7 +81,8 @@ fn exit_code(kind: ErrorKind) -> u8 {
         | ErrorKind::Internal
         | ErrorKind::ReadOnly
         | ErrorKind::StorageFailed
-        | ErrorKind::Closed => u8::try_from(kind as i32).map_or(u8::MAX, |number| FIRST_CODE + number),
+        | ErrorKind::Closed
+        | ErrorKind::PackCorrupt => u8::try_from(kind as i32).map_or(u8::MAX, |number| FIRST_CODE + number),
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn codes_are_those_that_the_help_documents() {
-        let expected = [(ErrorKind::NotFound, 11), (ErrorKind::Cancelled, 130), (ErrorKind::Closed, 28)];
+        let expected = [(ErrorKind::NotFound, 11), (ErrorKind::Cancelled, 130), (ErrorKind::PackCorrupt, 29)];
         for (kind, code) in expected {
             assert_eq!(exit_code(kind), code);
             assert!(crate::args::AFTER.contains(&format!("\n{code:5}  ")));

@@ -13,6 +13,7 @@ CREATE TABLE library (
 ) STRICT;
 
 -- Facts as they stand now. state: 0 active, 1 disabled, 2 superseded, 3 deleted, 4 forgotten.
+-- origin, of an imported fact: 1 byte trusted or not, 32 the signer's key or zeroes, 32 the pack's digest.
 -- crc is over all other columns but n: a flipped bit on the medium is noticed when the fact is read.
 CREATE TABLE facts (
     n           INTEGER PRIMARY KEY,
@@ -28,6 +29,7 @@ CREATE TABLE facts (
     updated_at  INTEGER NOT NULL,
     valid_from  INTEGER,
     valid_until INTEGER,
+    origin      BLOB CHECK (length(origin) = 65),
     crc         INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX facts_by_creation ON facts (created_at);
@@ -66,14 +68,16 @@ CREATE TABLE changes (
 ) STRICT;
 CREATE INDEX changes_by_undoes ON changes (undoes) WHERE undoes IS NOT NULL;
 
--- What a change did to each fact, in the order in which it was done: JSON before and after. Forgetting a fact erases
--- before, after and salt of all its revisions; the digest stays, and says nothing without the salt.
+-- What a change did to each fact, in the order in which it was done: JSON before and after; for an import also past, JSON
+-- of the fact's history in the library that it was exported from. Forgetting a fact erases these and the salt of all its
+-- revisions; the digest stays, and says nothing without the salt.
 CREATE TABLE revisions (
     n      INTEGER PRIMARY KEY,
     change INTEGER NOT NULL,
     fact   BLOB NOT NULL CHECK (length(fact) = 16),
     before TEXT,
     after  TEXT,
+    past   TEXT,
     salt   BLOB,
     digest BLOB NOT NULL CHECK (length(digest) = 32)
 ) STRICT;
