@@ -34,7 +34,7 @@ pub enum ErrorKind {
     OutOfMemory = 10,
     /// The caller cancelled.
     Cancelled = 11,
-    /// The app is in the background and GPU work is not allowed.
+    /// The app is in the background, where no GPU may be used and no library be written; try again in the foreground.
     Backgrounded = 12,
     /// Prompt and reply do not fit the model's context.
     ContextOverflow = 13,
@@ -69,6 +69,19 @@ impl Error {
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Work that may not go on in the background.
+    pub(crate) fn backgrounded() -> Self {
+        Self::new(
+            ErrorKind::Backgrounded,
+            "the app is in the background, where no GPU may be used: ask again afterwards",
+        )
+    }
+
+    /// Use after closing.
+    pub(crate) fn closed() -> Self {
+        Self::new(ErrorKind::Closed, "it is closed: open it again")
     }
 
     /// What a caller can act on.

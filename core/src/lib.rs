@@ -8,12 +8,14 @@ pub mod backend;
 pub mod bundle;
 mod cancel;
 mod cite;
+mod embeddings;
 mod error;
 mod gate;
 pub mod image;
 pub mod index;
 mod lazy;
 pub mod library;
+mod lifecycle;
 mod load;
 pub mod model;
 mod origin;
@@ -33,7 +35,7 @@ pub use gate::{Calibration, Decision, Gate, PassReason};
 pub use origin::{Origin, PublicKey};
 pub use pipeline::MAX_QUESTION_CHARS;
 pub use route::Route;
-pub use runtime::{Backends, OpenOptions, Runtime};
+pub use runtime::{Backends, OpenOptions, Runtime, TrimLevel};
 pub use trace::{ReplyTrace, StageTimes, Trace};
 pub use types::{
     EMBEDDING_DIM, Embedding, Fact, FactId, FactState, Fingerprint, Hit, KeyId, Modality, NewFact, Question,

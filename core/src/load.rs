@@ -31,7 +31,16 @@ pub(crate) fn language(bundle: &Bundle, options: &OpenOptions, cancel: &CancelTo
     let OpenOptions { threads, gpu_layers, .. } = *options;
     let generator = LlamaGenerator::open(bundle, LlamaOptions { threads, gpu_layers, cancel: cancel.clone() })?;
     let device = generator.device().to_owned();
-    Ok(Language { generator: Arc::new(generator), device })
+    let on_gpu = generator.is_on_gpu();
+    Ok(Language { generator: Arc::new(generator), device, on_gpu })
+}
+
+/// Whether the language model may come to run on a GPU.
+pub(crate) fn may_use_gpu(options: &OpenOptions) -> bool {
+    let built_in = cfg!(any(feature = "vulkan", feature = "cuda", feature = "metal", feature = "opencl"));
+    // The bindings bring Metal along there.
+    let built_in = built_in || cfg!(all(feature = "llama", target_os = "macos", target_arch = "aarch64"));
+    built_in && options.gpu_layers != Some(0)
 }
 
 /// This build has no encoders.

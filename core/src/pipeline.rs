@@ -42,15 +42,32 @@ pub(crate) struct Encoders {
 pub(crate) struct Language {
     pub(crate) generator: Arc<dyn Generator>,
     pub(crate) device: String,
+    /// Whether that is a GPU, which an app in the background may not use.
+    pub(crate) on_gpu: bool,
 }
 
-/// Gives models when they are needed; loading is its business.
+/// Gives what models make when it is needed; loading and keeping is its business. Whoever is cancelled doesn't wait.
 pub(crate) trait Models {
     /// Says that the language model will be needed soon.
     fn expect_language(&self);
-    /// The encoders, ready for one modality.
-    fn encoders(&self, modality: Modality) -> Result<Arc<Encoders>>;
-    fn language(&self) -> Result<Arc<Language>>;
+    /// Embeds what the question is routed by: the photo where there is one, else the words (see [`route`]). The decoded
+    /// photo comes back if it is wanted.
+    fn encode(
+        &self,
+        question: &Question,
+        want_photo: bool,
+        cancel: &CancelToken,
+        times: &mut StageTimes,
+    ) -> Result<Encoded>;
+    fn language(&self, cancel: &CancelToken) -> Result<Arc<Language>>;
+}
+
+/// What the encoders made of a question.
+pub(crate) struct Encoded {
+    pub(crate) photo: Option<Rgb>,
+    pub(crate) query: Embedding,
+    /// What ran them.
+    pub(crate) encoder: String,
 }
 
 /// What a question is answered with.
@@ -85,7 +102,7 @@ pub(crate) fn ask(
     // It loads while the encoders work.
     pipeline.models.expect_language();
 
-    let Found { photo, fact, mut trace } = retrieve(pipeline, question, cancel, on_event)?;
+    let Found { photo, fact, mut trace } = retrieve(pipeline, question, true, cancel, on_event)?;
 
     let statement = fact.as_ref().map(|fact| fact.statement.as_str());
     let prompt = pipeline.template.build(photo.is_some(), statement, &question.text);
@@ -94,7 +111,7 @@ pub(crate) fn ask(
         thought_tokens: pipeline.thought_tokens,
         answer_tokens: pipeline.answer_tokens,
     };
-    let language = timed(&mut trace.times.load_us, || pipeline.models.language())?;
+    let language = timed(&mut trace.times.load_us, || pipeline.models.language(cancel))?;
     cancel.check()?;
     let mut on_delta = |delta: Delta<'_>| {
         if trace.times.first_text_us == 0 {
@@ -116,7 +133,7 @@ pub(crate) fn ask(
 pub(crate) fn preview(pipeline: &Pipeline<'_>, question: &Question, cancel: &CancelToken) -> Result<Preview> {
     let start = Instant::now();
     check_question(question)?;
-    let Found { fact, mut trace, .. } = retrieve(pipeline, question, cancel, &mut |_| ())?;
+    let Found { fact, mut trace, .. } = retrieve(pipeline, question, false, cancel, &mut |_| ())?;
     trace.times.total_us = us(start.elapsed());
     Ok(Preview { fact, trace })
 }
@@ -125,6 +142,7 @@ pub(crate) fn preview(pipeline: &Pipeline<'_>, question: &Question, cancel: &Can
 fn retrieve(
     pipeline: &Pipeline<'_>,
     question: &Question,
+    want_photo: bool,
     cancel: &CancelToken,
     on_event: &mut dyn FnMut(AnswerEvent),
 ) -> Result<Found> {
@@ -132,10 +150,7 @@ fn retrieve(
     let route = route(question);
     on_event(AnswerEvent::Routed(route));
 
-    let photo = timed(&mut times.decode_us, || question.image.as_deref().map(Rgb::decode).transpose())?;
-    let encoders = timed(&mut times.load_us, || pipeline.models.encoders(route.modality()))?;
-    cancel.check()?;
-    let query = timed(&mut times.embed_us, || embed(&encoders, photo.as_ref(), &question.text))?;
+    let Encoded { photo, query, encoder } = pipeline.models.encode(question, want_photo, cancel, &mut times)?;
     cancel.check()?;
 
     let gate = pipeline.retrieval.gate(route.modality());
@@ -144,18 +159,9 @@ fn retrieve(
     let fact = timed(&mut times.recall_us, || recall(pipeline.library, &decision))?;
     on_event(AnswerEvent::Decided { decision, fact: fact.clone().map(Box::new) });
 
-    let (threshold, encoder) = (gate.threshold, encoders.backend.clone());
+    let threshold = gate.threshold;
     let trace = Trace { route, hits, decision, threshold, encoder, reply: None, times };
     Ok(Found { photo, fact, trace })
-}
-
-/// The query vector: of the photo where there is one, else of the words (see [`route`]).
-fn embed(encoders: &Encoders, photo: Option<&Rgb>, text: &str) -> Result<Embedding> {
-    let raw = match photo {
-        Some(photo) => encoders.image.embed_image(photo)?,
-        None => encoders.text.embed_text(text)?,
-    };
-    encoders.head.project(&raw)
 }
 
 fn search(library: Option<&Library>, route: Route, query: &Embedding) -> Result<Vec<Hit>> {
@@ -212,7 +218,7 @@ fn check_question(question: &Question) -> Result<()> {
 }
 
 /// Runs a stage and adds its time to `spent`.
-fn timed<T>(spent: &mut u64, stage: impl FnOnce() -> T) -> T {
+pub(crate) fn timed<T>(spent: &mut u64, stage: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let result = stage();
     *spent += us(start.elapsed());

@@ -119,7 +119,7 @@ fn readers_see_what_the_writer_told() {
 #[test]
 fn cancelling_ends_a_question_soon_and_leaves_the_runtime_usable() {
     let (_folder, runtime) = open();
-    runtime.warm_up().expect("loads");
+    runtime.warm_up(&CancelToken::new()).expect("loads");
     let cancel = CancelToken::new();
     let mut at = None;
     let error = runtime.ask(&asked(Some("gate.jpg")), &cancel, &mut |event| {

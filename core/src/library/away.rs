@@ -56,7 +56,7 @@ impl Readers {
         match self.state().presence {
             Presence::Here => Ok(()),
             Presence::Suspended => Err(suspended()),
-            Presence::Closed => Err(closed()),
+            Presence::Closed => Err(Error::closed()),
         }
     }
 
@@ -64,7 +64,7 @@ impl Readers {
     fn begin(&self, folder: &Folder) -> Result<Reader<'_>> {
         let mut state = self.state();
         if state.presence == Presence::Closed {
-            return Err(closed());
+            return Err(Error::closed());
         }
         let number = state.next;
         state.next += 1;
@@ -92,7 +92,7 @@ impl Readers {
     fn come_back(&self) -> Result<()> {
         let mut state = self.state();
         if state.presence == Presence::Closed {
-            return Err(closed());
+            return Err(Error::closed());
         }
         state.presence = Presence::Here;
         Ok(())
@@ -221,6 +221,11 @@ impl Library {
         Ok(Writer { connection, _lock: lock })
     }
 
+    /// `Backgrounded` or `Closed` while changes can't be made.
+    pub(crate) fn require_here(&self) -> Result<()> {
+        self.readers.require_here()
+    }
+
     /// Whether connections may be kept.
     pub(super) fn is_away(&self) -> bool {
         self.readers.state().presence != Presence::Here
@@ -244,8 +249,4 @@ fn close(writer: Writer) -> Result<()> {
 fn suspended() -> Error {
     let message = "the library is put away while the app is in the background: try again in the foreground";
     Error::new(ErrorKind::Backgrounded, message)
-}
-
-fn closed() -> Error {
-    Error::new(ErrorKind::Closed, "the library is closed: open it again")
 }

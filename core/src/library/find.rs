@@ -84,7 +84,13 @@ impl Library {
     /// Takes over everything that other processes have changed.
     pub(super) fn follow_others(&self, connection: &mut Connection) -> Result<()> {
         let tx = connection.transaction().map_err(sql_error)?;
-        self.vectors.write().unwrap_or_else(PoisonError::into_inner).take_over(&tx, &self.folder)
+        let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = vectors.take_over(&tx, &self.folder)?;
+        drop(vectors);
+        if forgotten {
+            self.tell_forgotten();
+        }
+        Ok(())
     }
 
     /// Takes over what this process's writer could not hand over, or what another process has written.

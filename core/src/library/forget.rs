@@ -41,6 +41,7 @@ impl Library {
         tx.execute("DELETE FROM generations", []).map_err(sql_error)?;
         let (receipt, sealed) = erase(&tx, id)?;
         tx.commit().map_err(sql_error)?;
+        self.tell_forgotten();
         self.follow(&mut writer, sealed);
         self.finish_erasure(&writer)?;
         Ok(receipt)
@@ -65,6 +66,19 @@ impl Library {
             return Err(Error::new(ErrorKind::LibraryLocked, busy));
         }
         self.folder.end_erasure().map_err(|e| io_error("forgetting a fact", e))
+    }
+
+    /// Has `told` called whenever something was forgotten, here or, as soon as that is noticed, by another process. The
+    /// first one that is given stays.
+    pub(crate) fn on_forget(&self, told: impl Fn() + Send + Sync + 'static) {
+        // Given once, by the runtime that opened the library.
+        let _ = self.on_forget.set(Box::new(told));
+    }
+
+    pub(super) fn tell_forgotten(&self) {
+        if let Some(told) = self.on_forget.get() {
+            told();
+        }
     }
 
     /// Receipts of all forgotten facts, oldest first.

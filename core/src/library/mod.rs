@@ -40,7 +40,7 @@ mod vectors;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -74,6 +74,8 @@ pub struct Library {
     /// A change was committed that `vectors` could not take over yet.
     behind: AtomicBool,
     readers: Readers,
+    /// Is told when something was forgotten, here or by another process.
+    on_forget: OnceLock<Box<dyn Fn() + Send + Sync>>,
     access: Access,
 }
 
@@ -131,7 +133,8 @@ impl Library {
 
     fn assemble(folder: Folder, fingerprint: Fingerprint, id: [u8; 16], vectors: Vectors, access: Access) -> Self {
         let (vectors, readers) = (RwLock::new(vectors), Readers::new());
-        Self { folder, fingerprint, id, vectors, behind: AtomicBool::new(false), readers, access }
+        let (behind, on_forget) = (AtomicBool::new(false), OnceLock::new());
+        Self { folder, fingerprint, id, vectors, behind, readers, on_forget, access }
     }
 
     /// Which encoders and head its vectors come from.

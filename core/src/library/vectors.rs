@@ -72,15 +72,17 @@ impl Vectors {
         Ok(vectors)
     }
 
-    /// Takes over every change since the one they hold. After a forgetting they start afresh, since rows must leave memory.
-    pub(super) fn take_over(&mut self, connection: &Connection, folder: &Folder) -> Result<()> {
+    /// Takes over every change since the one they hold. After a forgetting they start afresh, since rows must leave memory;
+    /// true: there was one.
+    pub(super) fn take_over(&mut self, connection: &Connection, folder: &Folder) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM changes WHERE seq > ?1 AND op = 'forget')";
         let forgotten = connection.prepare_cached(sql).and_then(|mut s| s.query_row([self.change], |row| row.get(0)));
         if forgotten.map_err(sql_error)? {
             *self = Self::load(connection, folder)?;
-            return Ok(());
+            return Ok(true);
         }
-        self.catch_up(connection)
+        self.catch_up(connection)?;
+        Ok(false)
     }
 
     /// The cost is that of the facts changed.
@@ -108,7 +110,7 @@ impl Vectors {
                 self.change = sealed.seq;
                 Ok(())
             }
-            _ => self.take_over(connection, folder),
+            _ => self.take_over(connection, folder).map(drop),
         }
     }
 

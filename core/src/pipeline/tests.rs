@@ -66,7 +66,7 @@ impl Generator for FakeGenerator {
 }
 
 struct Fakes {
-    encoders: Arc<Encoders>,
+    encoder: FakeEncoder,
     language: Arc<Language>,
     expected: AtomicBool,
     prompt: Arc<Mutex<String>>,
@@ -77,11 +77,16 @@ impl Models for Fakes {
         self.expected.store(true, Ordering::Relaxed);
     }
 
-    fn encoders(&self, _: Modality) -> Result<Arc<Encoders>> {
-        Ok(Arc::clone(&self.encoders))
+    fn encode(&self, question: &Question, _: bool, _: &CancelToken, _: &mut StageTimes) -> Result<Encoded> {
+        let photo = question.image.as_deref().map(Rgb::decode).transpose()?;
+        let raw = match &photo {
+            Some(photo) => self.encoder.embed_image(photo)?,
+            None => self.encoder.embed_text(&question.text)?,
+        };
+        Ok(Encoded { photo, query: self.encoder.project(&raw)?, encoder: "fake".into() })
     }
 
-    fn language(&self) -> Result<Arc<Language>> {
+    fn language(&self, _: &CancelToken) -> Result<Arc<Language>> {
         assert!(self.expected.load(Ordering::Relaxed), "the language model loads ahead of its use");
         Ok(Arc::clone(&self.language))
     }
@@ -99,10 +104,8 @@ impl Bench {
     fn new(reply: &'static str) -> Self {
         let prompt = Arc::new(Mutex::new(String::new()));
         let generator = Arc::new(FakeGenerator { reply, prompt: Arc::clone(&prompt) });
-        let (image, text, head) = (Arc::new(FakeEncoder), Arc::new(FakeEncoder), Arc::new(FakeEncoder));
-        let encoders = Encoders { image, text, head, warm_up: Box::new(|_| Ok(())), backend: "fake".into() };
-        let language = Arc::new(Language { generator, device: "nowhere".into() });
-        let models = Fakes { encoders: Arc::new(encoders), language, expected: AtomicBool::new(false), prompt };
+        let language = Arc::new(Language { generator, device: "nowhere".into(), on_gpu: false });
+        let models = Fakes { encoder: FakeEncoder, language, expected: AtomicBool::new(false), prompt };
         let folder = tempfile::tempdir().unwrap();
         let library = Library::open(folder.path().join("library"), &PRINT).unwrap();
         let gate = || Gate { threshold: 0.55, calibration: Calibration { slope: 12.0, intercept: -6.0 } };

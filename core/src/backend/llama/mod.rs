@@ -103,6 +103,11 @@ impl LlamaGenerator {
         &self.device
     }
 
+    /// Whether any of it runs on a GPU.
+    pub fn is_on_gpu(&self) -> bool {
+        !self.device.starts_with("CPU")
+    }
+
     /// The logits of a prompt's last run of text, for comparison with other implementations.
     #[doc(hidden)]
     pub fn probe(&self, parts: &[PromptPart<'_>]) -> Result<Probe> {
