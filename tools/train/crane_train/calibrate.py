@@ -10,8 +10,8 @@ from .evalset import KEY_STRENGTH, QUERY_STRENGTH, held_out_emblems
 from .world import World
 
 SEED = 977
-MISS_COST = 4.
-"""A true fact that stays silent costs four times a foreign one that fires: the model can still set the latter aside."""
+MISS_COST = 6.
+"""A true fact that stays silent costs six times a foreign one that fires: the model can still set the latter aside."""
 
 
 def _fit(scores: np.ndarray, fires: np.ndarray) -> tuple[float, float]:

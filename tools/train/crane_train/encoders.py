@@ -97,7 +97,7 @@ class Plan:
     steps: int = 2700
     families: int = 16
     text_pairs: int = 48
-    head_steps: int = 1500
+    head_steps: int = 300
     save_every: int = 100
 
 
@@ -191,11 +191,11 @@ class Trainer:
         with torch.no_grad():
             pairs = [self.pairs.draw(Random(self.seed + 10 + i), 64) for i in range(max(4, count // 40))]
             words = [(texts(self.model, self.texts(s)), texts(self.model, self.texts(q))) for s, q in pairs]
-        adam = torch.optim.AdamW(head.parameters(), lr=1e-3, weight_decay=.01)
+        adam = torch.optim.AdamW(head.parameters(), lr=3e-4, weight_decay=.01)
         g = torch.Generator().manual_seed(self.seed)
         for step in range(self.plan.head_steps):
             for group in adam.param_groups:
-                group["lr"] = 1e-3 * optim.schedule(step, self.plan.head_steps)
+                group["lr"] = 3e-4 * optim.schedule(step, self.plan.head_steps)
             family = torch.randperm(count // 4, generator=g)[:64]
             rows = (family[:, None] * 4 + torch.arange(4)).reshape(-1)
             pick = torch.rand(len(rows), shots.shape[1], generator=g).argsort(1)[:, :2]
