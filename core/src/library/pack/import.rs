@@ -86,7 +86,7 @@ impl Library {
         self.check_pack(pack)?;
         let mut writer = self.writer()?;
         let tx = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
-        self.vectors.write().unwrap_or_else(PoisonError::into_inner).catch_up(&tx)?;
+        self.vectors.write().unwrap_or_else(PoisonError::into_inner).take_over(&tx, &self.folder)?;
         let plan = self.plan_import(pack, &tx, options, &mut |_, _| Ok(()))?;
         let mut change = Change::begin(&tx, Op::Import, None, now_ms())?;
         let (origin, policy) = (pack.origin(&options.trusted), options.on_conflict);
