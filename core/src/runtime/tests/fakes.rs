@@ -154,7 +154,7 @@ impl Drop for Generating<'_> {
 
 fn raw(axis: u8) -> RawEmbedding {
     // As wide as the towers of models/tiny are, whose manifest the tests open.
-    let mut values = vec![0.0; 128];
+    let mut values = vec![0.0; 192];
     values[0] = f32::from(axis);
     RawEmbedding(values)
 }
