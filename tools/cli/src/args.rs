@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use crane_core::library::pack::OnConflict;
 
 const ABOUT: &str = "Correct a fact once, on your own device; the model reasons with it from then on.";
 
@@ -33,6 +34,7 @@ Exit codes:
    25  the library is read-only
    26  the storage device failed
    28  it was closed before (not from the command line)
+   29  the fact pack is damaged, altered or newer than this version
   130  cancelled (Ctrl-C)";
 
 #[derive(Parser)]
@@ -114,6 +116,83 @@ pub(crate) enum FactCommand {
 pub(crate) enum LibraryCommand {
     /// Show how much the library holds, and where
     Stat,
+    /// Write facts into one file, a fact pack, for another library
+    Export(ExportArgs),
+    /// Take in a fact pack: look at it first, then all of it at once
+    Import(ImportArgs),
+    /// Make a key to sign fact packs with
+    Keygen {
+        /// The file to write the secret key to; it must not exist yet
+        file: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ExportArgs {
+    /// The fact pack to write, such as facts.cranepack
+    pub(crate) file: PathBuf,
+
+    /// Only this fact, by its id or first digits; may be given several times [default: every fact that is not deleted]
+    #[arg(long, value_name = "ID", action = ArgAction::Append)]
+    pub(crate) fact: Vec<String>,
+
+    /// Leave the small copies of photos out
+    #[arg(long)]
+    pub(crate) no_thumbnails: bool,
+
+    /// Leave out what the facts said before, and when they were changed
+    #[arg(long)]
+    pub(crate) no_history: bool,
+
+    /// Sign the pack with the key in this file (see `library keygen`)
+    #[arg(long, value_name = "KEYFILE")]
+    pub(crate) sign: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ImportArgs {
+    /// The fact pack
+    pub(crate) file: PathBuf,
+
+    /// Only show what an import would do
+    #[arg(long)]
+    pub(crate) preview: bool,
+
+    /// Import without being asked
+    #[arg(long, short, conflicts_with = "preview")]
+    pub(crate) yes: bool,
+
+    /// Trust packs signed with this public key, `cranepub1:…` or a file that holds it; may be given several times
+    #[arg(long, value_name = "PUBKEY", action = ArgAction::Append)]
+    pub(crate) trust: Vec<String>,
+
+    /// What becomes of facts that something here stands against
+    #[arg(long, value_enum, default_value_t = Policy::Skip)]
+    pub(crate) on_conflict: Policy,
+
+    /// From which similarity two photos are taken for the same picture, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    pub(crate) similarity: f32,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Policy {
+    /// They stay outside
+    Skip,
+    /// They are added beside
+    KeepBoth,
+    /// They replace what stands against them
+    Supersede,
+}
+
+impl From<Policy> for OnConflict {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Skip => Self::Skip,
+            Policy::KeepBoth => Self::KeepBoth,
+            Policy::Supersede => Self::Supersede,
+        }
+    }
 }
 
 #[derive(clap::Args)]

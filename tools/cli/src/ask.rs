@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use crane_core::{Answer, AnswerEvent, CancelToken, Error, ErrorKind, Fact, Question, Trace};
+use crane_core::{Answer, AnswerEvent, Fact, Question, Trace};
 use serde::Serialize;
 
 use crate::args::QuestionArgs;
-use crate::context::Context;
+use crate::context::{Context, cancelled_by_ctrl_c};
 use crate::failure::Failure;
 use crate::photo;
 use crate::screen::{self, BAD, BOLD, DIM, GOOD};
@@ -56,22 +56,6 @@ pub(crate) fn preview(context: &Context, args: &QuestionArgs) -> Result<(), Fail
 fn question(args: &QuestionArgs) -> crane_core::Result<Question> {
     let image = args.image.as_deref().map(photo::read).transpose()?;
     Ok(Question { text: args.question.clone(), image })
-}
-
-/// Ctrl-C asks the model to stop; the library needs no rescue, since questions only read.
-fn cancelled_by_ctrl_c() -> crane_core::Result<CancelToken> {
-    let cancel = CancelToken::new();
-    let token = cancel.clone();
-    let handler = move || {
-        // Asked twice: whatever is stuck does not matter any more.
-        if token.is_cancelled() {
-            std::process::exit(130);
-        }
-        token.cancel();
-    };
-    let failed = |error| Error::new(ErrorKind::Internal, "Ctrl-C can't be handled").with_source(error);
-    ctrlc::set_handler(handler).map_err(failed)?;
-    Ok(cancel)
 }
 
 /// Shows an answer while it comes: the fact, the thought (dim), the answer (bold).

@@ -4,7 +4,7 @@ use std::env;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use crane_core::{OpenOptions, Result, Runtime};
+use crane_core::{CancelToken, Error, ErrorKind, OpenOptions, Result, Runtime};
 
 use crate::args::Place;
 
@@ -35,9 +35,30 @@ impl Context {
         Runtime::open(self.options())
     }
 
+    /// The error of a command that needs a library where there is none.
+    pub(crate) fn no_library(&self) -> Error {
+        Error::new(ErrorKind::NotFound, format!("there is no library in {}", self.library.display()))
+    }
+
     pub(crate) fn options(&self) -> OpenOptions {
         OpenOptions { threads: self.threads, ..OpenOptions::new(&self.models, &self.library) }
     }
+}
+
+/// Ctrl-C asks the work to stop where it leaves nothing half-done.
+pub(crate) fn cancelled_by_ctrl_c() -> Result<CancelToken> {
+    let cancel = CancelToken::new();
+    let token = cancel.clone();
+    let handler = move || {
+        // Asked twice: whatever is stuck does not matter any more.
+        if token.is_cancelled() {
+            std::process::exit(130);
+        }
+        token.cancel();
+    };
+    let failed = |error| Error::new(ErrorKind::Internal, "Ctrl-C can't be handled").with_source(error);
+    ctrlc::set_handler(handler).map_err(failed)?;
+    Ok(cancel)
 }
 
 /// `models/tiny` in the current folder or the nearest one above that has it.

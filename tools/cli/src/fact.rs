@@ -66,8 +66,9 @@ fn write_row(out: &mut impl Write, fact: &Fact) -> io::Result<()> {
     let state = screen::state_name(fact.state);
     writeln!(
         out,
-        "{BOLD}{id}{BOLD:#}  {style}{state:10}{style:#}  {}  {DIM}{keys}{DIM:#}",
-        screen::one_line(&fact.statement)
+        "{BOLD}{id}{BOLD:#}  {style}{state:10}{style:#}  {}  {DIM}{keys}{DIM:#}{}",
+        screen::one_line(&fact.statement),
+        screen::untrusted(fact)
     )
 }
 
@@ -97,6 +98,10 @@ fn show(context: &Context, id: &str) -> Result<(), Failure> {
     }
     let style = if fact.state == FactState::Active { GOOD } else { DIM };
     writeln!(out, "{}{style}{}{style:#}", screen::label("state"), screen::state_name(fact.state))?;
+    if let Some(origin) = &fact.origin {
+        let signer = origin.signer.map_or_else(|| "nobody".to_owned(), |signer| signer.to_string());
+        writeln!(out, "{}{DIM}signed by {signer}{DIM:#}{}", screen::label("imported"), screen::untrusted(&fact))?;
+    }
     writeln!(out, "{}{DIM}{}{DIM:#}", screen::label("id"), fact.id)?;
     keys.iter().try_for_each(|key| write_key(&mut out, key))?;
     Ok(())
@@ -137,7 +142,7 @@ fn done(context: &Context, fact: &Fact, what: &str) -> Result<(), Failure> {
 }
 
 /// The fact of an id, or of the first digits of one.
-fn find(runtime: &Runtime, id: &str) -> crane_core::Result<Fact> {
+pub(crate) fn find(runtime: &Runtime, id: &str) -> crane_core::Result<Fact> {
     if let Ok(id) = uuid::Uuid::try_parse(id) {
         return runtime.fact(FactId(id));
     }

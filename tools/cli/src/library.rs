@@ -3,31 +3,30 @@
 use std::io::{self, Write};
 
 use crane_core::library::Stat;
-use crane_core::{Error, ErrorKind};
 
 use crate::args::LibraryCommand;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::pack;
 use crate::screen::{self, BOLD, DIM};
 
 pub(crate) fn run(context: &Context, command: &LibraryCommand) -> Result<(), Failure> {
     match command {
         LibraryCommand::Stat => stat(context),
+        LibraryCommand::Export(args) => pack::export(context, args),
+        LibraryCommand::Import(args) => pack::import(context, args),
+        LibraryCommand::Keygen { file } => pack::keygen(context, file),
     }
 }
 
 fn stat(context: &Context) -> Result<(), Failure> {
     let runtime = context.reader()?;
-    let stat = runtime.library().ok_or_else(|| no_library(context))?.stat()?;
+    let stat = runtime.library().ok_or_else(|| context.no_library())?.stat()?;
     if context.json {
         return Ok(screen::json(&stat)?);
     }
     write_stat(&mut screen::stdout(), &stat)?;
     Ok(())
-}
-
-fn no_library(context: &Context) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no library in {}", context.library.display()))
 }
 
 fn write_stat(out: &mut impl Write, stat: &Stat) -> io::Result<()> {

@@ -9,6 +9,7 @@ mod eval;
 mod fact;
 mod failure;
 mod library;
+mod pack;
 mod photo;
 mod screen;
 

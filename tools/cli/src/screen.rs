@@ -50,7 +50,8 @@ pub(crate) fn time(us: u64) -> String {
 /// Which fact fired and how clearly, or why none did.
 pub(crate) fn write_decision(out: &mut impl Write, decision: &Decision, fact: Option<&Fact>) -> io::Result<()> {
     if let Some(fact) = fact {
-        writeln!(out, "{}{GOOD}{}{GOOD:#}  {DIM}{}{DIM:#}", label("fact"), one_line(&fact.statement), short_id(fact))?;
+        let (statement, mark) = (one_line(&fact.statement), untrusted(fact));
+        writeln!(out, "{}{GOOD}{statement}{GOOD:#}  {DIM}{}{DIM:#}{mark}", label("fact"), short_id(fact))?;
     }
     let words = decision_words(decision);
     let lead = if fact.is_some() { indent() } else { label("fact") };
@@ -101,6 +102,12 @@ pub(crate) fn stages(times: &StageTimes) -> String {
     ];
     let spent = all.into_iter().filter(|(_, us)| *us > 0).map(|(name, us)| format!("{name} {}", time(us)));
     spent.collect::<Vec<_>>().join(" · ")
+}
+
+/// The mark of a fact that came in a pack of somebody who isn't trusted.
+pub(crate) fn untrusted(fact: &Fact) -> String {
+    let is_untrusted = fact.origin.is_some_and(|origin| !origin.trusted);
+    if is_untrusted { format!("  {BAD}untrusted{BAD:#}") } else { String::new() }
 }
 
 /// 0 to 1 as a percentage.
