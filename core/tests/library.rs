@@ -17,6 +17,8 @@ mod history;
 mod opening;
 #[path = "library/pack.rs"]
 mod pack;
+#[path = "library/pack_any.rs"]
+mod pack_any;
 #[path = "library/pack_conflicts.rs"]
 mod pack_conflicts;
 #[path = "library/pack_hostile.rs"]

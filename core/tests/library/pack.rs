@@ -5,9 +5,8 @@ use std::io::Cursor;
 use std::path::Path;
 
 use crane_core::library::pack::{ExportOptions, ImportOptions, ImportReport, OnConflict, Pack, SecretKey};
-use crane_core::library::{Amendment, FactFilter, ImageKey, Library, NewRecord};
+use crane_core::library::{Amendment, FactFilter, Library};
 use crane_core::{ErrorKind, Fact, FactId, FactState, Fingerprint, Modality, NewFact, Origin};
-use proptest::prelude::*;
 
 use crate::support::{PRINT, image, open, record, text, unit};
 
@@ -41,16 +40,16 @@ pub fn library() -> (tempfile::TempDir, Library) {
     (folder, library)
 }
 
-fn without_origin(facts: Vec<Fact>) -> Vec<Fact> {
+pub fn without_origin(facts: Vec<Fact>) -> Vec<Fact> {
     facts.into_iter().map(|fact| Fact { origin: None, ..fact }).collect()
 }
 
-fn jpeg(fill: u8) -> Vec<u8> {
+pub fn jpeg(fill: u8) -> Vec<u8> {
     [&[0xFF, 0xD8, 0xFF][..], &[fill; 500]].concat()
 }
 
 /// Facts that have been through everything.
-fn lived_in() -> (tempfile::TempDir, Library) {
+pub fn lived_in() -> (tempfile::TempDir, Library) {
     let (folder, library) = library();
     let mut first = record("The café stands in Brasenose Lane.", 1);
     first.fact = NewFact {
@@ -88,11 +87,11 @@ fn searches(library: &Library) -> Vec<(FactId, f32)> {
     hits.map(|hit| (hit.fact, hit.score)).collect()
 }
 
-fn thumbnails(library: &Library, id: FactId) -> Vec<Option<Vec<u8>>> {
+pub fn thumbnails(library: &Library, id: FactId) -> Vec<Option<Vec<u8>>> {
     library.keys(id).unwrap().iter().map(|key| library.thumbnail(key.id).unwrap()).collect()
 }
 
-fn key_texts(library: &Library, id: FactId) -> Vec<(Modality, Option<String>)> {
+pub fn key_texts(library: &Library, id: FactId) -> Vec<(Modality, Option<String>)> {
     library.keys(id).unwrap().into_iter().map(|key| (key.modality, key.text)).collect()
 }
 
@@ -346,60 +345,4 @@ fn a_reader_exports_and_cannot_import() {
     let error = reader.import(&mut pack, &ImportOptions::default(), &mut quiet).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnly);
     drop(from);
-}
-
-/// A record as proptest can show it.
-#[derive(Clone, Debug)]
-struct Told {
-    statement: String,
-    names: [Option<String>; 4],
-    from: Option<i64>,
-    span: Option<i64>,
-    images: Vec<(u64, Option<u8>)>,
-    texts: Vec<(String, u64)>,
-}
-
-impl Told {
-    fn record(&self) -> NewRecord {
-        let [subject, target, source, note] = self.names.clone();
-        let (valid_from, begin) = (self.from, self.from.unwrap_or(0));
-        let valid_until = self.span.and_then(|span| begin.checked_add(span));
-        let statement = self.statement.clone();
-        let fact = NewFact { statement, subject, target, source, note, valid_from, valid_until, ..NewFact::default() };
-        let image = |(seed, fill): &(u64, Option<u8>)| ImageKey { thumbnail: fill.map(jpeg), ..image(*seed) };
-        let images = self.images.iter().map(image).collect();
-        NewRecord { fact, images, texts: self.texts.iter().map(|(words, seed)| text(words, *seed)).collect() }
-    }
-}
-
-prop_compose! {
-    fn told()(
-        statement in "[^\0]{0,90}[a-z\u{1F600}][^\0]{0,90}",
-        names in proptest::array::uniform4(proptest::option::of("[^\0]{0,40}[a-zé\u{4E2D}][^\0]{0,40}")),
-        from in proptest::option::of(any::<i64>()),
-        span in proptest::option::of(1..i64::MAX),
-        images in proptest::collection::vec((0..5_000_u64, proptest::option::of(any::<u8>())), 0..4),
-        texts in proptest::collection::vec(("[^\0]{0,30}[a-z]", 0..5_000_u64), 1..4),
-    ) -> Told {
-        Told { statement, names, from, span, images, texts }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
-    #[test]
-    fn whatever_a_library_takes_a_pack_carries(told in proptest::collection::vec(told(), 0..6), signed: bool) {
-        let ((_a, from), (_b, to)) = (library(), library());
-        from.add_all(&told.iter().map(Told::record).collect::<Vec<_>>()).unwrap();
-        let signer = signed.then(|| SecretKey::generate().unwrap());
-        let bytes = exported(&from, &ExportOptions { signer, ..ExportOptions::default() });
-        // Facts of one library don't collide with each other.
-        prop_assert_eq!(import(&to, &bytes, OnConflict::Skip).added.len(), told.len());
-        prop_assert_eq!(without_origin(everything(&to)), everything(&from));
-        prop_assert_eq!(import(&to, &bytes, OnConflict::Skip).same, told.len() as u64);
-        for fact in everything(&from) {
-            prop_assert_eq!(thumbnails(&to, fact.id), thumbnails(&from, fact.id));
-            prop_assert_eq!(key_texts(&to, fact.id), key_texts(&from, fact.id));
-        }
-    }
 }
