@@ -32,6 +32,8 @@ pub(super) struct Models {
     encoded: AtomicUsize,
     generating: AtomicUsize,
     on_gpu: bool,
+    /// Width of raw embeddings, as the manifest has it.
+    raw_dim: usize,
 }
 
 const BRIEF: usize = 0;
@@ -85,6 +87,14 @@ impl Models {
 /// One loaded model.
 struct Loaded(Arc<Models>);
 
+impl Loaded {
+    fn raw(&self, axis: u8) -> RawEmbedding {
+        let mut values = vec![0.0; self.0.raw_dim];
+        values[0] = f32::from(axis);
+        RawEmbedding(values)
+    }
+}
+
 impl Drop for Loaded {
     fn drop(&mut self) {
         self.0.live.fetch_sub(1, Ordering::SeqCst);
@@ -98,13 +108,13 @@ impl ImageEncoder for Loaded {
             std::thread::yield_now();
         }
         self.0.encoded.fetch_add(1, Ordering::SeqCst);
-        Ok(raw(0))
+        Ok(self.raw(0))
     }
 }
 
 impl TextEncoder for Loaded {
     fn embed_text(&self, text: &str) -> Result<RawEmbedding> {
-        Ok(raw(text.as_bytes()[0]))
+        Ok(self.raw(text.as_bytes()[0]))
     }
 }
 
@@ -152,13 +162,6 @@ impl Drop for Generating<'_> {
     }
 }
 
-fn raw(axis: u8) -> RawEmbedding {
-    // As wide as the towers of models/tiny are, whose manifest the tests open.
-    let mut values = vec![0.0; 192];
-    values[0] = f32::from(axis);
-    RawEmbedding(values)
-}
-
 /// A library, and models to open it with.
 pub(super) struct Bench {
     pub(super) models: Arc<Models>,
@@ -169,8 +172,10 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn new(on_gpu: bool) -> Self {
         let tiny = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tiny");
-        let models = Arc::new(Models { on_gpu, ..Models::default() });
-        Self { models, folder: tempfile::tempdir().unwrap(), bundle: Arc::new(Bundle::open(&tiny).unwrap()) }
+        let bundle = Arc::new(Bundle::open(&tiny).unwrap());
+        let raw_dim = bundle.encoder().raw_dim as usize;
+        let models = Arc::new(Models { on_gpu, raw_dim, ..Models::default() });
+        Self { models, folder: tempfile::tempdir().unwrap(), bundle }
     }
 
     pub(super) fn open(&self) -> Runtime {
