@@ -178,4 +178,7 @@ fn the_bundle_is_whole_and_small() {
     assert!(files.len() >= 6, "{report}");
     let bytes: u64 = files.iter().filter_map(|file| file["size"].as_u64()).sum();
     assert!(bytes > 0 && bytes <= MOST_BYTES, "{bytes} bytes");
+    let info = Bench::new().crane(&["bundle", "info"]).ok();
+    assert_eq!((&info["name"], &info["language"]["architecture"]), (&report["name"], &"qwen2vl".into()), "{info}");
+    assert!(info["language"]["parameters"].as_u64() > info["vision"]["parameters"].as_u64(), "{info}");
 }

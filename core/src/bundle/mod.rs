@@ -3,6 +3,8 @@
 //! Parsers of model files are written in C++ and have had holes, so no parser sees a byte before its file's SHA-256 is
 //! the one of the manifest: holding a [`Bundle`] is the proof.
 
+mod gguf;
+mod info;
 mod manifest;
 mod verify;
 
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+pub use info::{BundleInfo, ModelInfo};
 use manifest::Manifest;
 pub use manifest::{EncoderSpec, LanguageSpec, PromptSpec, RetrievalSpec, Role};
 pub use verify::{FileReport, FileStatus, VerifyReport, verify};

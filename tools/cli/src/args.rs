@@ -250,6 +250,8 @@ pub(crate) struct QuestionArgs {
 pub(crate) enum BundleCommand {
     /// Check every model file against the size and SHA-256 of bundle.toml
     Verify,
+    /// Show what the models are: architecture, size, quantisation; none is loaded
+    Info,
 }
 
 #[derive(clap::Args)]

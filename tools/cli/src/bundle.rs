@@ -1,8 +1,8 @@
-//! `crane bundle verify`.
+//! `crane bundle …`.
 
 use std::io::{self, Write};
 
-use crane_core::bundle::{self, FileReport, FileStatus, VerifyReport};
+use crane_core::bundle::{self, Bundle, BundleInfo, FileReport, FileStatus, ModelInfo, VerifyReport};
 use crane_core::{Error, ErrorKind};
 
 use crate::context::Context;
@@ -17,6 +17,42 @@ pub(crate) fn verify(context: &Context) -> Result<(), Failure> {
         write_report(&mut screen::stdout(), &report)?;
     }
     Ok(outcome(&report)?)
+}
+
+pub(crate) fn info(context: &Context) -> Result<(), Failure> {
+    let info = Bundle::open(&context.models)?.info()?;
+    if context.json {
+        screen::json(&info)?;
+    } else {
+        write_info(&mut screen::stdout(), &info)?;
+    }
+    Ok(())
+}
+
+fn write_info(out: &mut impl Write, info: &BundleInfo) -> io::Result<()> {
+    writeln!(out, "{BOLD}{} {}{BOLD:#}  {DIM}{}{DIM:#}", info.name, info.version, info.licence)?;
+    if !info.description.is_empty() {
+        writeln!(out, "{}", screen::printable(&info.description))?;
+    }
+    write_model(out, "language", &info.language)?;
+    let language = &info.language;
+    let (vocabulary, trained) = (language.vocabulary, language.trained_context);
+    let indent = screen::indent();
+    writeln!(out, "{indent}context of {} tokens (trained on {trained}), vocabulary of {vocabulary}", info.context)?;
+    write_model(out, "vision", &info.vision)?;
+    writeln!(out, "{}{}", screen::label("encoders"), screen::bytes(info.encoder_bytes))
+}
+
+fn write_model(out: &mut impl Write, role: &str, model: &ModelInfo) -> io::Result<()> {
+    let ModelInfo { architecture, quantisation, bits_per_weight, layers, width, heads, kv_heads, .. } = model;
+    let (parameters, bytes) = (model.parameters as f64 / 1e6, screen::bytes(model.bytes));
+    let (name, indent) = (screen::printable(architecture), screen::indent());
+    writeln!(
+        out,
+        "{}{name}, {parameters:.1} M parameters, {bytes}, {quantisation} ({bits_per_weight:.1} bits each)",
+        screen::label(role)
+    )?;
+    writeln!(out, "{indent}{layers} layers of {width}, {heads} heads, {kv_heads} of them with keys of their own")
 }
 
 fn write_report(out: &mut impl Write, report: &VerifyReport) -> io::Result<()> {

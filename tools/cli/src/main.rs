@@ -34,6 +34,7 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Ask(question) => ask::ask(context, &question),
         Command::Preview(question) => ask::preview(context, &question),
         Command::Bundle(args::BundleCommand::Verify) => bundle::verify(context),
+        Command::Bundle(args::BundleCommand::Info) => bundle::info(context),
         Command::Demo(options) => demo::run(context, &options),
         Command::Eval(options) => eval::run(context, &options),
     }
