@@ -87,6 +87,15 @@ impl<T: Send + Sync + 'static> Lazy<T> {
         }
     }
 
+    /// The value wherever it still is: also where it was unloaded and work still holds it.
+    pub(crate) fn living(&self) -> Option<Arc<T>> {
+        match &self.shared.state().slot {
+            Slot::Ready(value) => Some(Arc::clone(value)),
+            Slot::Away(left) => left.upgrade(),
+            Slot::Loading(_) | Slot::Failed(_) => None,
+        }
+    }
+
     /// Lets go of the value: its memory is free when this returns, or as soon as the work that uses it ends. A load for
     /// which nobody waits is stopped.
     pub(crate) fn unload(&self) {

@@ -38,6 +38,6 @@ pub use route::Route;
 pub use runtime::{Backends, OpenOptions, Runtime, TrimLevel};
 pub use trace::{ReplyTrace, StageTimes, Trace};
 pub use types::{
-    EMBEDDING_DIM, Embedding, Fact, FactId, FactState, Fingerprint, Hit, KeyId, Modality, NewFact, Question,
-    RawEmbedding,
+    AskOptions, EMBEDDING_DIM, Embedding, Fact, FactId, FactState, Fingerprint, Hit, KeyId, Modality, NewFact,
+    Question, RawEmbedding,
 };

@@ -42,27 +42,52 @@ pub struct GenerateRequest<'a> {
     pub thought_tokens: u32,
     /// Most tokens of the answer before it is closed.
     pub answer_tokens: u32,
+    /// How each token is chosen.
+    pub sampling: Sampling,
+}
+
+/// The greatest temperature. Beyond it models say next to nothing.
+pub const MAX_TEMPERATURE: f32 = 2.0;
+
+/// How a token is chosen among those that the reply's format allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sampling {
+    /// 0: the likeliest. Above, up to 2: by chance, with the model's own odds at 1.
+    pub temperature: f32,
+    /// The same seed draws the same way.
+    pub seed: u64,
 }
 
 /// Why generation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finish {
     /// The model closed its answer.
+    #[default]
     Complete,
     /// The thinking budget or the answer's length was reached and the runtime closed the tag.
     Length,
+    /// The model said the same over and over, and the runtime closed the tag. An answer behind such a thought is whole.
+    Repeating,
+    /// What came was no text any more, and the runtime closed both tags.
+    Garbled,
 }
 
 /// Figures of one generation.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Generated {
     /// Why it ended.
     pub finish: Finish,
     /// Tokens of the prompt, image tokens included.
     pub prompt_tokens: u32,
+    /// Those of them that were kept from an earlier request and not read again.
+    pub kept_tokens: u32,
     /// Tokens generated, forced tags included.
     pub reply_tokens: u32,
+    /// Tokens guessed ahead from the prompt and the reply itself.
+    pub drafted_tokens: u32,
+    /// Guesses that the model confirmed, which is what guessing saves.
+    pub accepted_tokens: u32,
     /// Microseconds spent on the image: encoding it, and reading its tokens.
     pub image_us: u64,
     /// Microseconds spent on the rest of the prompt.
@@ -84,4 +109,8 @@ pub trait Generator: Send + Sync {
         cancel: &CancelToken,
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Generated>;
+
+    /// Drops what is kept of photos, facts and questions, once the running request has ended; with `context`, the memory
+    /// that it was kept in as well.
+    fn forget(&self, context: bool);
 }

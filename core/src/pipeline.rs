@@ -7,19 +7,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::answer::{Answer, AnswerEvent, Preview};
-use crate::bundle::RetrievalSpec;
+use crate::bundle::{LanguageSpec, RetrievalSpec};
 use crate::cancel::CancelToken;
 use crate::cite::cites;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{Decision, decide};
 use crate::image::Rgb;
 use crate::library::Library;
-use crate::model::{GenerateRequest, Generated, Generator, ImageEncoder, Projection, TextEncoder};
+use crate::model::{
+    GenerateRequest, Generated, Generator, ImageEncoder, MAX_TEMPERATURE, Projection, PromptPart, Sampling, TextEncoder,
+};
 use crate::prompt::PromptTemplate;
 use crate::reply::{Delta, Reply, ReplyParser};
 use crate::route::{Route, route};
 use crate::trace::{ReplyTrace, StageTimes, Trace};
-use crate::types::{Embedding, Fact, Hit, Modality, Question};
+use crate::types::{AskOptions, Embedding, Fact, Hit, Modality, Question};
 
 /// Most characters of a question.
 pub const MAX_QUESTION_CHARS: usize = 8_000;
@@ -77,10 +79,8 @@ pub(crate) struct Pipeline<'a> {
     pub(crate) library: Option<&'a Library>,
     pub(crate) retrieval: &'a RetrievalSpec,
     pub(crate) template: &'a PromptTemplate,
-    /// Most tokens of a thought.
-    pub(crate) thought_tokens: u32,
-    /// Most tokens of an answer.
-    pub(crate) answer_tokens: u32,
+    /// How to reply where the question doesn't say.
+    pub(crate) language: &'a LanguageSpec,
 }
 
 /// What retrieval found.
@@ -106,11 +106,7 @@ pub(crate) fn ask(
 
     let statement = fact.as_ref().map(|fact| fact.statement.as_str());
     let prompt = pipeline.template.build(photo.is_some(), statement, &question.text);
-    let request = GenerateRequest {
-        parts: prompt.parts(photo.as_ref()),
-        thought_tokens: pipeline.thought_tokens,
-        answer_tokens: pipeline.answer_tokens,
-    };
+    let request = request(prompt.parts(photo.as_ref()), &question.options, pipeline.language);
     let language = timed(&mut trace.times.load_us, || pipeline.models.language(cancel))?;
     cancel.check()?;
     let mut on_delta = |delta: Delta<'_>| {
@@ -173,6 +169,15 @@ fn recall(library: Option<&Library>, decision: &Decision) -> Result<Option<Fact>
     library.get(id).map(Some)
 }
 
+fn request<'a>(parts: Vec<PromptPart<'a>>, options: &AskOptions, bundle: &LanguageSpec) -> GenerateRequest<'a> {
+    GenerateRequest {
+        parts,
+        thought_tokens: options.thought_tokens.unwrap_or(bundle.thought_tokens),
+        answer_tokens: options.answer_tokens.unwrap_or(bundle.answer_tokens),
+        sampling: Sampling { temperature: options.temperature.unwrap_or(bundle.temperature), seed: options.seed },
+    }
+}
+
 /// Runs the language model and reads its reply.
 fn generate(
     generator: &dyn Generator,
@@ -192,7 +197,10 @@ fn reply_trace(reply: &Reply, generated: &Generated, fact: Option<&Fact>, device
         well_formed: reply.well_formed,
         finish: generated.finish,
         prompt_tokens: generated.prompt_tokens,
+        kept_tokens: generated.kept_tokens,
         reply_tokens: generated.reply_tokens,
+        drafted_tokens: generated.drafted_tokens,
+        accepted_tokens: generated.accepted_tokens,
     }
 }
 
@@ -203,7 +211,7 @@ fn add_times(times: &mut StageTimes, generated: &Generated, start: Instant) {
     times.total_us = us(start.elapsed());
 }
 
-/// A question has words, and not too many of them.
+/// A question has words, and not too many of them; its options lie within their ranges.
 fn check_question(question: &Question) -> Result<()> {
     let text = &question.text;
     let invalid = |message: String| Err(Error::new(ErrorKind::InvalidInput, message));
@@ -214,7 +222,15 @@ fn check_question(question: &Question) -> Result<()> {
     if text.len() > MAX_QUESTION_CHARS * 4 || text.chars().count() > MAX_QUESTION_CHARS {
         return invalid(format!("the question is longer than {MAX_QUESTION_CHARS} characters: shorten it"));
     }
-    Ok(())
+    if question.options.answer_tokens == Some(0) {
+        return invalid("an answer needs at least one token".to_owned());
+    }
+    match question.options.temperature {
+        Some(temperature) if !(0.0..=MAX_TEMPERATURE).contains(&temperature) => {
+            invalid(format!("the temperature must be 0 to {MAX_TEMPERATURE}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Runs a stage and adds its time to `spent`.

@@ -36,8 +36,8 @@ mod tests {
 
     #[test]
     fn a_photo_decides() {
-        let text = Question { text: "Who?".into(), image: None };
-        let photo = Question { text: "Who?".into(), image: Some(vec![]) };
+        let text = Question { text: "Who?".into(), ..Question::default() };
+        let photo = Question { text: "Who?".into(), image: Some(vec![]), ..Question::default() };
         assert_eq!(route(&text), Route::Text);
         assert_eq!(route(&photo), Route::Image);
         assert_eq!(route(&photo).modality(), Modality::Image);

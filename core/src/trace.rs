@@ -39,8 +39,14 @@ pub struct ReplyTrace {
     pub finish: Finish,
     /// Tokens of the prompt, those of the photo included.
     pub prompt_tokens: u32,
+    /// Those of them that were kept from an earlier question and not read again.
+    pub kept_tokens: u32,
     /// Tokens generated.
     pub reply_tokens: u32,
+    /// Tokens guessed ahead from the prompt and the reply itself.
+    pub drafted_tokens: u32,
+    /// Guesses that the model confirmed.
+    pub accepted_tokens: u32,
 }
 
 /// Microseconds per stage; 0 where a stage did not run.

@@ -181,6 +181,21 @@ pub struct Question {
     pub text: String,
     /// The encoded photo (JPEG, PNG, WebP), if there is one.
     pub image: Option<Vec<u8>>,
+    /// How to reply.
+    pub options: AskOptions,
+}
+
+/// How a question is answered; what is left out is as the bundle has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AskOptions {
+    /// Most tokens of the thought, after which it is closed; 0: the answer alone, without a thought.
+    pub thought_tokens: Option<u32>,
+    /// Most tokens of the answer, 1 or more.
+    pub answer_tokens: Option<u32>,
+    /// 0: always the likeliest token. Above that, up to 2: drawn by chance, the more freely the greater it is.
+    pub temperature: Option<f32>,
+    /// What chance draws from: the same seed, question and library give the same reply. Without effect at temperature 0.
+    pub seed: u64,
 }
 
 /// One search result: a key, the fact behind it, and their cosine similarity with the query.

@@ -34,7 +34,7 @@ fn bench() -> (TempDir, Runtime) {
 }
 
 fn question() -> Question {
-    Question { text: "Whose emblem is this?".into(), image: Some(photo()) }
+    Question { text: "Whose emblem is this?".into(), image: Some(photo()), ..Question::default() }
 }
 
 fn new_fact() -> NewFact {

@@ -38,7 +38,7 @@ fn new_fact() -> NewFact {
 }
 
 fn asked(image: Option<&str>) -> Question {
-    Question { text: QUESTION.into(), image: image.map(photo) }
+    Question { text: QUESTION.into(), image: image.map(photo), ..Question::default() }
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_fact_is_found_by_each_of_its_texts() {
     let (_folder, runtime) = open();
     let fact = runtime.add_fact(new_fact()).expect("stored");
     for text in [STATEMENT, "the emblem over the gate"] {
-        let preview = runtime.preview(&Question { text: text.into(), image: None }).expect("previewed");
+        let preview = runtime.preview(&Question { text: text.into(), ..Question::default() }).expect("previewed");
         assert_eq!(preview.trace.decision.fired(), Some(fact.id));
     }
     runtime.disable(fact.id).expect("disabled");
@@ -159,7 +159,7 @@ fn closing_while_models_load_neither_hangs_nor_crashes() {
     for _ in 0..3 {
         let (_folder, runtime) = open();
         // The photo is refused while the language model loads in the background.
-        let question = Question { text: QUESTION.into(), image: Some(b"no photo".to_vec()) };
+        let question = Question { text: QUESTION.into(), image: Some(b"no photo".to_vec()), ..Question::default() };
         let error = runtime.ask(&question, &CancelToken::new(), &mut |_| ()).expect_err("refused");
         assert_eq!(error.kind(), ErrorKind::UnsupportedImage);
         drop(runtime);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Gate;
+use crate::model::MAX_TEMPERATURE;
 use crate::origin::read_hex;
 use crate::types::{EMBEDDING_DIM, Modality};
 
@@ -118,6 +119,9 @@ pub struct LanguageSpec {
     pub thought_tokens: u32,
     /// Most tokens of an answer.
     pub answer_tokens: u32,
+    /// 0: the likeliest token; up to 2: by chance.
+    #[serde(default)]
+    pub temperature: f32,
 }
 
 /// The variable words of the prompt.
@@ -207,6 +211,7 @@ impl LanguageSpec {
     fn check(&self) -> Result<()> {
         require((64..=262_144).contains(&self.context), "language.context must be 64 to 262144")?;
         require(self.answer_tokens > 0, "language.answer_tokens must be above 0")?;
+        require((0.0..=MAX_TEMPERATURE).contains(&self.temperature), "language.temperature must be 0 to 2")?;
         let reply = u64::from(self.thought_tokens) + u64::from(self.answer_tokens);
         require(reply < u64::from(self.context), "language.context must exceed thought_tokens and answer_tokens")?;
         match (self.image_size, self.min_tokens, self.max_tokens) {

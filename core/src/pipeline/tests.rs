@@ -8,7 +8,6 @@ use tempfile::TempDir;
 use super::*;
 use crate::gate::{Calibration, Gate, PassReason};
 use crate::library::{ImageKey, NewRecord, TextKey};
-use crate::model::{Finish, PromptPart};
 use crate::types::{EMBEDDING_DIM, Fingerprint, NewFact, RawEmbedding};
 
 const PRINT: Fingerprint = Fingerprint { encoders: [1; 32], head: [2; 32], raw_dim: 1 };
@@ -38,10 +37,11 @@ impl Projection for FakeEncoder {
     }
 }
 
-/// Replies as it was told, and remembers the prompt.
+/// Replies as it was told, and remembers the prompt and how it was to reply.
 struct FakeGenerator {
     reply: &'static str,
     prompt: Arc<Mutex<String>>,
+    asked: Arc<Mutex<(u32, u32, Sampling)>>,
 }
 
 impl Generator for FakeGenerator {
@@ -56,13 +56,15 @@ impl Generator for FakeGenerator {
             PromptPart::Image(_) => "<photo>",
         });
         *self.prompt.lock().unwrap() = shown.collect();
+        *self.asked.lock().unwrap() = (request.thought_tokens, request.answer_tokens, request.sampling);
         for piece in self.reply.split_inclusive(' ') {
             cancel.check()?;
             on_text(piece);
         }
-        let (finish, zero) = (Finish::Complete, 0);
-        Ok(Generated { finish, prompt_tokens: 7, reply_tokens: 5, image_us: zero, prompt_us: zero, generate_us: zero })
+        Ok(Generated { prompt_tokens: 7, reply_tokens: 5, ..Generated::default() })
     }
+
+    fn forget(&self, _: bool) {}
 }
 
 struct Fakes {
@@ -70,6 +72,7 @@ struct Fakes {
     language: Arc<Language>,
     expected: AtomicBool,
     prompt: Arc<Mutex<String>>,
+    asked: Arc<Mutex<(u32, u32, Sampling)>>,
 }
 
 impl Models for Fakes {
@@ -97,21 +100,32 @@ struct Bench {
     library: Library,
     retrieval: RetrievalSpec,
     template: PromptTemplate,
+    language: LanguageSpec,
     _folder: TempDir,
 }
 
 impl Bench {
     fn new(reply: &'static str) -> Self {
         let prompt = Arc::new(Mutex::new(String::new()));
-        let generator = Arc::new(FakeGenerator { reply, prompt: Arc::clone(&prompt) });
+        let asked = Arc::default();
+        let generator = Arc::new(FakeGenerator { reply, prompt: Arc::clone(&prompt), asked: Arc::clone(&asked) });
         let language = Arc::new(Language { generator, device: "nowhere".into(), on_gpu: false });
-        let models = Fakes { encoder: FakeEncoder, language, expected: AtomicBool::new(false), prompt };
+        let models = Fakes { encoder: FakeEncoder, language, expected: AtomicBool::new(false), prompt, asked };
         let folder = tempfile::tempdir().unwrap();
         let library = Library::open(folder.path().join("library"), &PRINT).unwrap();
         let gate = || Gate { threshold: 0.55, calibration: Calibration { slope: 12.0, intercept: -6.0 } };
         let retrieval = RetrievalSpec { image: gate(), text: gate() };
         let template = PromptTemplate::new("Answer.", "Fact [{fact}] Question [{question}]", "Question [{question}]");
-        Self { models, library, retrieval, template: template.unwrap(), _folder: folder }
+        let language = LanguageSpec {
+            context: 512,
+            image_size: Some(112),
+            min_tokens: None,
+            max_tokens: None,
+            thought_tokens: 10,
+            answer_tokens: 5,
+            temperature: 0.0,
+        };
+        Self { models, library, retrieval, template: template.unwrap(), language, _folder: folder }
     }
 
     fn pipeline(&self) -> Pipeline<'_> {
@@ -120,8 +134,7 @@ impl Bench {
             library: Some(&self.library),
             retrieval: &self.retrieval,
             template: &self.template,
-            thought_tokens: 10,
-            answer_tokens: 5,
+            language: &self.language,
         }
     }
 
@@ -138,7 +151,7 @@ impl Bench {
 
     fn ask(&self, text: &str, photo: bool) -> (Answer, Vec<AnswerEvent>) {
         let mut events = Vec::new();
-        let question = Question { text: text.into(), image: photo.then(|| PHOTO.to_vec()) };
+        let question = Question { text: text.into(), image: photo.then(|| PHOTO.to_vec()), ..Question::default() };
         let answer = ask(&self.pipeline(), &question, &CancelToken::new(), &mut |event| events.push(event)).unwrap();
         (answer, events)
     }
@@ -191,7 +204,7 @@ fn an_empty_library_and_none_at_all_answer_alike() {
     let bench = Bench::new("</think><answer> yes</answer>");
     let nothing = Decision::Pass { reason: PassReason::EmptyIndex };
     assert_eq!(bench.ask("Why?", true).0.trace.decision, nothing);
-    let question = Question { text: "Why?".into(), image: None };
+    let question = Question { text: "Why?".into(), ..Question::default() };
     let without = Pipeline { library: None, ..bench.pipeline() };
     assert_eq!(ask(&without, &question, &CancelToken::new(), &mut |_| ()).unwrap().trace.decision, nothing);
 }
@@ -200,7 +213,7 @@ fn an_empty_library_and_none_at_all_answer_alike() {
 fn a_preview_leaves_the_language_model_alone() {
     let bench = Bench::new("unused");
     let fact = bench.tell("This is in Oxford.", "Oxford", true);
-    let question = Question { text: "Where?".into(), image: Some(PHOTO.to_vec()) };
+    let question = Question { text: "Where?".into(), image: Some(PHOTO.to_vec()), ..Question::default() };
     let preview = preview(&bench.pipeline(), &question, &CancelToken::new()).unwrap();
     assert_eq!(preview.trace.decision.fired(), Some(fact.id));
     assert!(preview.trace.reply.is_none() && !bench.models.expected.load(Ordering::Relaxed));
@@ -210,18 +223,37 @@ fn a_preview_leaves_the_language_model_alone() {
 fn questions_have_limits() {
     let bench = Bench::new("unused");
     for text in [String::new(), " \n\t".into(), "a".repeat(8_001), "é".repeat(100_000)] {
-        let question = Question { text, image: None };
+        let question = Question { text, ..Question::default() };
         let error = ask(&bench.pipeline(), &question, &CancelToken::new(), &mut |_| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
+    let temperature = |temperature| AskOptions { temperature: Some(temperature), ..AskOptions::default() };
+    let none = AskOptions { answer_tokens: Some(0), ..AskOptions::default() };
+    for options in [none, temperature(-0.1), temperature(2.1), temperature(f32::NAN)] {
+        let question = Question { text: "Why?".into(), options, ..Question::default() };
+        assert_eq!(check_question(&question).unwrap_err().kind(), ErrorKind::InvalidInput, "{options:?}");
+    }
     assert!(!bench.models.expected.load(Ordering::Relaxed), "nothing loads for a question that can't be asked");
-    assert!(check_question(&Question { text: "é".repeat(8_000), image: None }).is_ok());
+    assert!(check_question(&Question { text: "é".repeat(8_000), ..Question::default() }).is_ok());
+}
+
+#[test]
+fn options_replace_what_the_bundle_says() {
+    let bench = Bench::new(" Hm.</think><answer> no</answer>");
+    let asked = |options| {
+        let question = Question { text: "Why?".into(), options, ..Question::default() };
+        ask(&bench.pipeline(), &question, &CancelToken::new(), &mut |_| ()).unwrap();
+        *bench.models.asked.lock().unwrap()
+    };
+    assert_eq!(asked(AskOptions::default()), (10, 5, Sampling::default()));
+    let options = AskOptions { thought_tokens: Some(0), answer_tokens: Some(7), temperature: Some(0.5), seed: 3 };
+    assert_eq!(asked(options), (0, 7, Sampling { temperature: 0.5, seed: 3 }));
 }
 
 #[test]
 fn a_cancelled_question_ends_and_the_next_one_runs() {
     let bench = Bench::new(" one two three</think><answer> four</answer>");
-    let question = Question { text: "Why?".into(), image: None };
+    let question = Question { text: "Why?".into(), ..Question::default() };
     let cancel = CancelToken::new();
     let mut deltas = 0;
     let error = ask(&bench.pipeline(), &question, &cancel, &mut |event| {

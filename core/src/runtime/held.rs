@@ -105,6 +105,9 @@ impl Held {
     /// Gives memory back, without interrupting anything.
     pub(super) fn trim(&self, level: TrimLevel) {
         self.embeddings.clear();
+        if let Some(language) = self.language.living() {
+            language.generator.forget(level > TrimLevel::Photo);
+        }
         if level == TrimLevel::Models {
             self.language.unload();
             self.encoders.unload();

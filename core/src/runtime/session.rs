@@ -52,8 +52,7 @@ impl Session {
             library: library.as_ref(),
             retrieval: bundle.retrieval(),
             template,
-            thought_tokens: bundle.language().thought_tokens,
-            answer_tokens: bundle.language().answer_tokens,
+            language: bundle.language(),
         }
     }
 

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use crane_core::backend::{LlamaGenerator, LlamaOptions};
 use crane_core::bundle::LanguageSpec;
 use crane_core::image::Rgb;
-use crane_core::model::{Finish, GenerateRequest, Generated, Generator, PromptPart};
+use crane_core::model::{Finish, GenerateRequest, Generated, Generator, PromptPart, Sampling};
 use crane_core::{CancelToken, Error, ErrorKind};
 
 use crate::golden;
 use crate::language::{model, spec};
 
 fn request<'a>(parts: &[PromptPart<'a>], thought_tokens: u32, answer_tokens: u32) -> GenerateRequest<'a> {
-    GenerateRequest { parts: parts.to_vec(), thought_tokens, answer_tokens }
+    GenerateRequest { parts: parts.to_vec(), thought_tokens, answer_tokens, sampling: Sampling::default() }
 }
 
 fn ask(question: &str) -> [PromptPart<'_>; 3] {

@@ -21,6 +21,7 @@ pub(crate) fn spec() -> LanguageSpec {
         max_tokens: None,
         thought_tokens: 16,
         answer_tokens: 8,
+        temperature: 0.0,
     }
 }
 

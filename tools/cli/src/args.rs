@@ -79,7 +79,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Library(LibraryCommand),
     /// Ask a question, with or without a photo
-    Ask(QuestionArgs),
+    Ask(AskArgs),
     /// Show which fact would fire on a question, without running the language model
     Preview(QuestionArgs),
     /// Look after the model bundle
@@ -246,6 +246,32 @@ pub(crate) struct QuestionArgs {
     pub(crate) image: Option<PathBuf>,
 }
 
+#[derive(clap::Args)]
+pub(crate) struct AskArgs {
+    #[command(flatten)]
+    pub(crate) question: QuestionArgs,
+
+    /// Most tokens of the thought [default: the bundle's]
+    #[arg(long, value_name = "N")]
+    pub(crate) thinking: Option<u32>,
+
+    /// Answer without a thought
+    #[arg(long, conflicts_with = "thinking")]
+    pub(crate) answer_only: bool,
+
+    /// Most tokens of the answer [default: the bundle's]
+    #[arg(long, value_name = "N")]
+    pub(crate) answer_tokens: Option<u32>,
+
+    /// 0: the likeliest words; up to 2: drawn by chance, the more freely the greater it is [default: the bundle's]
+    #[arg(long, value_name = "T")]
+    pub(crate) temperature: Option<f32>,
+
+    /// What chance draws from: the same seed gives the same reply
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum BundleCommand {
     /// Check every model file against the size and SHA-256 of bundle.toml
@@ -297,6 +323,17 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_thought_is_wanted_or_not() {
+        let asked = |line: &str| match Args::try_parse_from(line.split(' ')).ok()?.command {
+            Command::Ask(args) => Some(args.thinking.or(args.answer_only.then_some(0))),
+            _ => None,
+        };
+        assert_eq!(asked("crane ask Why? --thinking 9 --seed 7 --temperature 0.5"), Some(Some(9)));
+        assert_eq!(asked("crane ask Why? --answer-only"), Some(Some(0)));
+        assert_eq!(asked("crane ask Why? --answer-only --thinking 9"), None);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use crane_core::{Answer, AnswerEvent, Fact, Question, Trace};
+use crane_core::{Answer, AnswerEvent, AskOptions, Fact, Question, Trace};
 use serde::Serialize;
 
-use crate::args::QuestionArgs;
+use crate::args::{AskArgs, QuestionArgs};
 use crate::context::{Context, cancelled_by_ctrl_c};
 use crate::failure::Failure;
 use crate::photo;
@@ -19,8 +19,8 @@ struct PreviewView<'a> {
     trace: &'a Trace,
 }
 
-pub(crate) fn ask(context: &Context, args: &QuestionArgs) -> Result<(), Failure> {
-    let question = question(args)?;
+pub(crate) fn ask(context: &Context, args: &AskArgs) -> Result<(), Failure> {
+    let question = question(&args.question, options(args))?;
     let cancel = cancelled_by_ctrl_c()?;
     let runtime = context.reader()?;
     if context.json {
@@ -39,7 +39,7 @@ pub(crate) fn ask(context: &Context, args: &QuestionArgs) -> Result<(), Failure>
 }
 
 pub(crate) fn preview(context: &Context, args: &QuestionArgs) -> Result<(), Failure> {
-    let question = question(args)?;
+    let question = question(args, AskOptions::default())?;
     let preview = context.reader()?.preview(&question)?;
     let (fact, trace) = (preview.fact.as_ref(), &preview.trace);
     if context.json {
@@ -53,9 +53,14 @@ pub(crate) fn preview(context: &Context, args: &QuestionArgs) -> Result<(), Fail
     Ok(())
 }
 
-fn question(args: &QuestionArgs) -> crane_core::Result<Question> {
+fn question(args: &QuestionArgs, options: AskOptions) -> crane_core::Result<Question> {
     let image = args.image.as_deref().map(photo::read).transpose()?;
-    Ok(Question { text: args.question.clone(), image })
+    Ok(Question { text: args.question.clone(), image, options })
+}
+
+fn options(args: &AskArgs) -> AskOptions {
+    let AskArgs { thinking, answer_only, answer_tokens, temperature, seed, .. } = *args;
+    AskOptions { thought_tokens: thinking.or(answer_only.then_some(0)), answer_tokens, temperature, seed }
 }
 
 /// Shows an answer while it comes: the fact, the thought (dim), the answer (bold).

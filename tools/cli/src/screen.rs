@@ -80,7 +80,9 @@ pub(crate) fn write_details(out: &mut impl Write, trace: &Trace) -> io::Result<(
     }
     writeln!(out, "{}{DIM}{}{DIM:#}", label("encoder"), trace.encoder)?;
     if let Some(reply) = &trace.reply {
-        let tokens = format!("{} tokens read, {} written", reply.prompt_tokens, reply.reply_tokens);
+        let (read, kept) = (reply.prompt_tokens - reply.kept_tokens, reply.kept_tokens);
+        let (written, guessed) = (reply.reply_tokens, reply.accepted_tokens);
+        let tokens = format!("{read} tokens read, {kept} kept, {written} written, {guessed} of them guessed ahead");
         writeln!(out, "{}{DIM}{} · {tokens}{DIM:#}", label("language"), reply.device)?;
     }
     writeln!(out, "{}{DIM}{}{DIM:#}", label("time"), stages(&trace.times))

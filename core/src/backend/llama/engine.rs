@@ -86,7 +86,15 @@ impl<'m> Engine<'m> {
             image_us: micros(time.image),
             prompt_us: micros(tokenised + time.text),
             generate_us: micros(generating.elapsed()),
+            ..Generated::default()
         })
+    }
+
+    /// Drops everything that was read.
+    pub(super) fn forget(&mut self, _context: bool) {
+        self.context.clear_kv_cache();
+        self.prefix.clear();
+        self.position = 0;
     }
 
     /// The logits after every token of the prompt's last segment.

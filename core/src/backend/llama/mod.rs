@@ -157,6 +157,11 @@ impl Generator for LlamaGenerator {
             }
         }
     }
+
+    fn forget(&self, context: bool) {
+        // Without a worker there is nothing to forget.
+        let _ = self.send(Job::Forget { context });
+    }
 }
 
 /// Another request may be running. Cancelled while it waits, this one returns at once; the worker drops it later.

@@ -18,6 +18,10 @@ pub(super) enum Job {
         cancel: CancelToken,
         events: Sender<Event>,
     },
+    /// Drop what is kept of earlier requests; with `context`, the memory for it too.
+    Forget {
+        context: bool,
+    },
     Probe {
         parts: Vec<OwnedPart>,
         reply: Sender<Result<Probe>>,
@@ -66,6 +70,7 @@ fn perform(engine: &mut Engine<'_>, job: Job) {
             // Without a listener nobody minds how it ended.
             let _ = events.send(Event::Done(result));
         }
+        Job::Forget { context } => engine.forget(context),
         Job::Probe { parts, reply } => {
             let _ = reply.send(engine.probe(&parts));
         }

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::super::*;
 use crate::image::Rgb;
-use crate::model::{Finish, GenerateRequest, Generated, Generator, ImageEncoder, Projection, TextEncoder};
+use crate::model::{GenerateRequest, Generated, Generator, ImageEncoder, Projection, TextEncoder};
 use crate::pipeline::{Encoders, Language};
 use crate::types::{EMBEDDING_DIM, Embedding, NewFact, RawEmbedding};
 
@@ -20,7 +20,7 @@ pub(super) fn FACT() -> NewFact {
 }
 
 pub(super) fn question(photo: bool) -> Question {
-    Question { text: "Where is it?".into(), image: photo.then(|| PHOTO.to_vec()) }
+    Question { text: "Where is it?".into(), image: photo.then(|| PHOTO.to_vec()), ..Question::default() }
 }
 
 /// How the fakes behave; 0 is at once.
@@ -31,6 +31,7 @@ pub(super) struct Models {
     loads: AtomicUsize,
     encoded: AtomicUsize,
     generating: AtomicUsize,
+    forgotten: AtomicUsize,
     on_gpu: bool,
     /// Width of raw embeddings, as the manifest has it.
     raw_dim: usize,
@@ -63,6 +64,11 @@ impl Models {
 
     pub(super) fn photos_encoded(&self) -> usize {
         self.encoded.load(Ordering::SeqCst)
+    }
+
+    /// How often the language model was told to forget.
+    pub(super) fn forgotten(&self) -> usize {
+        self.forgotten.load(Ordering::SeqCst)
     }
 
     pub(super) fn loads(&self) -> usize {
@@ -142,8 +148,11 @@ impl Generator for Loaded {
             cancel.check()?;
             on_text(piece);
         }
-        let (finish, none) = (Finish::Complete, 0);
-        Ok(Generated { finish, prompt_tokens: 7, reply_tokens: 5, image_us: none, prompt_us: none, generate_us: none })
+        Ok(Generated { prompt_tokens: 7, reply_tokens: 5, ..Generated::default() })
+    }
+
+    fn forget(&self, _: bool) {
+        self.0.forgotten.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -96,12 +96,12 @@ fn tell(runtime: &Runtime, story: &Story, out: &mut impl Write) -> Result<Told, 
                 writeln!(out, "\n{HEAD}{number}. {caption}{HEAD:#}")?;
                 let picture = image.as_deref().map(|name| story.picture(name)).transpose()?;
                 show_question(out, question, image.as_deref())?;
-                let question = Question { text: question.clone(), image: picture };
+                let question = Question { text: question.clone(), image: picture, ..Question::default() };
                 let answer = answer(runtime, &question, out)?;
                 let as_expected = expect.as_deref().map(|expect| same(&answer.text, expect));
                 show_expected(out, expect.as_deref(), as_expected)?;
                 let (caption, scenario, expect) = (caption.clone(), scenario.clone(), expect.clone());
-                let Question { text: question, image: picture } = question;
+                let Question { text: question, image: picture, .. } = question;
                 Scene::Asked(Box::new(Asked { caption, scenario, question, expect, as_expected, answer, picture }))
             }
         });

@@ -92,7 +92,7 @@ fn build(context: &Context, folder: &Path, library: &str) -> Result<Bench> {
 
 fn ask(bench: &Bench, folder: &Path, case: &Case) -> Result<Judged> {
     let image = case.image.as_ref().map(|image| photo::read(&folder.join(image))).transpose()?;
-    let question = Question { text: case.question.clone(), image };
+    let question = Question { text: case.question.clone(), image, ..Question::default() };
     let answer = bench.runtime.ask(&question, &CancelToken::new(), &mut |_| ())?;
     let trace = &answer.trace;
     let name = |id: FactId| bench.facts.get(&id).map(|fact| fact.id.clone());
