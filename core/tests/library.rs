@@ -5,6 +5,8 @@
 
 #[path = "library/away.rs"]
 mod away;
+#[path = "library/check.rs"]
+mod check;
 #[path = "library/derived.rs"]
 mod derived;
 #[path = "library/facts.rs"]

@@ -48,6 +48,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether the key can't be found under any filter.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.state, FactState::Deleted | FactState::Forgotten)
+    }
+
     /// Whether the fact holds at this moment.
     pub fn holds_at(&self, unix_ms: i64) -> bool {
         self.valid_from <= unix_ms && (unix_ms < self.valid_until || self.valid_until == i64::MAX)

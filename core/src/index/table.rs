@@ -110,6 +110,16 @@ impl Index {
             + self.entries.capacity() * size_of::<Entry>()
     }
 
+    /// What is known of every key.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The row of a key.
+    pub(crate) fn row_of(&self, key: KeyId) -> Result<Option<&[u8; ROW_LEN]>, LoadError> {
+        self.slot(key).map(|slot| self.row(slot)).transpose()
+    }
+
     /// What is known of a key.
     pub fn entry(&self, key: KeyId) -> Option<&Entry> {
         self.slot(key).map(|slot| &self.entries[slot])

@@ -27,6 +27,7 @@ pub(super) enum Op {
     Forget,
     Undo,
     Redo,
+    Salvage,
 }
 
 impl Op {
@@ -43,6 +44,7 @@ impl Op {
             Self::Forget => "forget",
             Self::Undo => "undo",
             Self::Redo => "redo",
+            Self::Salvage => "salvage",
         }
     }
 }
@@ -75,13 +77,7 @@ impl<'a> Change<'a> {
         let (last, digest) = last_change(tx).map_err(sql_error)?;
         let last_key = tx.query_row("SELECT last_key FROM library", [], |row| row.get(0)).map_err(sql_error)?;
         let seq = last + 1;
-        let mut hash = Sha256::new();
-        hash.update(digest);
-        hash.update(seq.to_le_bytes());
-        hash.update(now.to_le_bytes());
-        hash.update(undoes.unwrap_or(0).to_le_bytes());
-        hash.update((op.name().len() as u64).to_le_bytes());
-        hash.update(op.name());
+        let hash = begin_digest(&digest, seq, now, undoes, op.name());
         Ok(Self { tx, op, undoes, seq, now, hash, last_key: (last_key, last_key), fresh: Some(Vec::new()) })
     }
 
@@ -192,8 +188,7 @@ impl<'a> Change<'a> {
     fn append(&mut self, id: FactId, content: [Option<&str>; 3], salt: Option<Uuid>) -> rusqlite::Result<()> {
         let salt = salt.as_ref().map(Uuid::as_bytes);
         let digest = revision_digest(salt.map_or(&[], |salt| &salt[..]), content);
-        self.hash.update(id.0.as_bytes());
-        self.hash.update(digest);
+        link_digest(&mut self.hash, id, &digest);
         let sql = "INSERT INTO revisions (change, fact, before, after, past, salt, digest) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let mut insert = self.tx.prepare_cached(sql)?;
@@ -259,6 +254,24 @@ impl<'a> Change<'a> {
 pub(super) fn last_change(tx: &rusqlite::Connection) -> rusqlite::Result<(i64, [u8; 32])> {
     let mut last = tx.prepare_cached("SELECT seq, digest FROM changes ORDER BY seq DESC LIMIT 1")?;
     Ok(last.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?.unwrap_or((0, [0; 32])))
+}
+
+/// The digest of a change, over the one before it; its revisions follow, each by [`link_digest`].
+pub(super) fn begin_digest(before: &[u8; 32], seq: i64, at: i64, undoes: Option<i64>, op: &str) -> Sha256 {
+    let mut hash = Sha256::new();
+    hash.update(before);
+    hash.update(seq.to_le_bytes());
+    hash.update(at.to_le_bytes());
+    hash.update(undoes.unwrap_or(0).to_le_bytes());
+    hash.update((op.len() as u64).to_le_bytes());
+    hash.update(op);
+    hash
+}
+
+/// Binds a revision to its change.
+pub(super) fn link_digest(hash: &mut Sha256, id: FactId, revision: &[u8; 32]) {
+    hash.update(id.0.as_bytes());
+    hash.update(revision);
 }
 
 /// Binds a revision's content to the chain without giving it away once salt and content are erased.

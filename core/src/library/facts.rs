@@ -194,10 +194,7 @@ pub(super) fn insert(
 
 /// A fact that is not forgotten, with its keys.
 pub(super) fn load(connection: &Connection, id: FactId) -> Result<Snapshot> {
-    let mut rows =
-        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM facts f WHERE f.id = ?1")).map_err(sql_error)?;
-    let mut rows = rows.query([id.0.as_bytes()]).map_err(sql_error)?;
-    let (_, mut snapshot) = Snapshot::read(rows.next().map_err(sql_error)?.ok_or_else(not_found)?)?;
+    let mut snapshot = load_any(connection, id)?;
     if snapshot.state == FactState::Forgotten {
         return Err(not_found());
     }
@@ -205,6 +202,15 @@ pub(super) fn load(connection: &Connection, id: FactId) -> Result<Snapshot> {
     let mut keys = connection.prepare_cached(sql).map_err(sql_error)?;
     let keys = keys.query_map([id.0.as_bytes()], |row| row.get(0)).map_err(sql_error)?;
     snapshot.keys = keys.collect::<rusqlite::Result<_>>().map_err(sql_error)?;
+    Ok(snapshot)
+}
+
+/// A fact in whatever state, without its keys.
+pub(super) fn load_any(connection: &Connection, id: FactId) -> Result<Snapshot> {
+    let sql = format!("SELECT {COLUMNS} FROM facts f WHERE f.id = ?1");
+    let mut rows = connection.prepare_cached(&sql).map_err(sql_error)?;
+    let mut rows = rows.query([id.0.as_bytes()]).map_err(sql_error)?;
+    let (_, snapshot) = Snapshot::read(rows.next().map_err(sql_error)?.ok_or_else(not_found)?)?;
     Ok(snapshot)
 }
 

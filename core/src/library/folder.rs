@@ -25,9 +25,15 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// The folder of an existing library.
     pub(super) fn existing(path: &Path) -> Result<Self> {
+        Self::holds_database(path)?;
         let folder = Self(path.to_path_buf());
-        match fs::metadata(folder.database()) {
-            Ok(_) => folder.check_database().map(|()| folder),
+        folder.check_database().map(|()| folder)
+    }
+
+    /// Whether there is a database, in whatever state.
+    pub(super) fn holds_database(path: &Path) -> Result<()> {
+        match fs::metadata(path.join(DATABASE)) {
+            Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(Error::new(ErrorKind::NotFound, "there is no library in this folder").with_source(error))
             }
@@ -115,11 +121,16 @@ impl Folder {
             let entry = entry?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
-            if is_index(name) && !keep.iter().any(|kept| kept == name) {
+            if Self::is_stale(name, keep) {
                 fs::remove_file(entry.path())?;
             }
         }
         sync_folder(&self.0)
+    }
+
+    /// Whether a file is an index file, or a part of one, other than those named.
+    pub(super) fn is_stale(name: &str, keep: &[String]) -> bool {
+        is_index(name) && !keep.iter().any(|kept| kept == name)
     }
 
     /// Notes that a fact is about to be forgotten, so that an interrupted erasure is finished later.
@@ -265,7 +276,7 @@ fn be32(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-fn create_private_folder(path: &Path) -> io::Result<()> {
+pub(super) fn create_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

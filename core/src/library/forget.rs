@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::change::{Change, Op, Sealed};
 use super::facts::not_found;
+use super::folder::Folder;
 use super::snapshot::Snapshot;
 use super::sql::{io_error, sql_error};
 use super::vectors::named_files;
-use super::{Library, Writer, checkpoint};
+use super::{Library, checkpoint};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{FactId, FactState};
 
@@ -43,29 +44,8 @@ impl Library {
         tx.commit().map_err(sql_error)?;
         self.tell_forgotten();
         self.follow(&mut writer, sealed);
-        self.finish_erasure(&writer)?;
+        finish_erasure(&writer.connection, &self.folder)?;
         Ok(receipt)
-    }
-
-    /// Removes what traces a forgotten fact has left in the files, if an erasure is under way. The database is rewritten
-    /// without the pages and gaps that were freed, and the journal emptied. `secure_delete` zeroes freed cells and
-    /// pages, but a page that was rebalanced may keep an old copy of a cell in its gap.
-    pub(super) fn finish_erasure(&self, writer: &Writer) -> Result<()> {
-        if !self.folder.is_erasing() {
-            return Ok(());
-        }
-        let keep = named_files(&writer.connection)?;
-        self.folder.remove_stale(&keep).map_err(|e| io_error("removing index files", e))?;
-        writer.connection.execute_batch("VACUUM").map_err(sql_error)?;
-        checkpoint(&writer.connection)?;
-        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let left: i64 = writer.connection.query_row(sql, [], |row| row.get(0)).map_err(sql_error)?;
-        if left > 0 {
-            let busy =
-                "another process still reads the library: the fact is gone, its journal is emptied at the next flush";
-            return Err(Error::new(ErrorKind::LibraryLocked, busy));
-        }
-        self.folder.end_erasure().map_err(|e| io_error("forgetting a fact", e))
     }
 
     /// Has `told` called whenever something was forgotten, here or, as soon as that is noticed, by another process. The
@@ -93,6 +73,27 @@ impl Library {
             rows.map_err(sql_error)?.collect::<rusqlite::Result<_>>().map_err(sql_error)
         })
     }
+}
+
+/// Removes what traces a forgotten fact has left in the files, if an erasure is under way. The database is rewritten
+/// without the pages and gaps that were freed, and the journal emptied. `secure_delete` zeroes freed cells and pages, but a
+/// page that was rebalanced may keep an old copy of a cell in its gap.
+pub(super) fn finish_erasure(connection: &Connection, folder: &Folder) -> Result<()> {
+    if !folder.is_erasing() {
+        return Ok(());
+    }
+    let keep = named_files(connection)?;
+    folder.remove_stale(&keep).map_err(|e| io_error("removing index files", e))?;
+    connection.execute_batch("VACUUM").map_err(sql_error)?;
+    checkpoint(connection)?;
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let left: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(sql_error)?;
+    if left > 0 {
+        let busy =
+            "another process still reads the library: the fact is gone, its journal is emptied at the next flush";
+        return Err(Error::new(ErrorKind::LibraryLocked, busy));
+    }
+    folder.end_erasure().map_err(|e| io_error("forgetting a fact", e))
 }
 
 /// A fact that still has content somewhere: in the list, in the history or in its keys.

@@ -20,7 +20,7 @@ pub struct HistoryEntry {
     /// Unix milliseconds.
     pub at: i64,
     /// What was done: `add`, `edit`, `enable`, `disable`, `delete`, `supersede`, `restore`, `import`, `forget`, `undo`,
-    /// `redo`.
+    /// `redo`; `salvage` in a library that was made from a damaged one.
     pub op: String,
     /// The change that this one took back or brought again.
     pub undoes: Option<i64>,
@@ -29,7 +29,7 @@ pub struct HistoryEntry {
 }
 
 /// Changes that are neither taken back nor erased; the newest is the one to undo.
-const UNDOABLE: &str = "SELECT c.seq FROM changes c WHERE c.op NOT IN ('undo', 'redo', 'forget') \
+const UNDOABLE: &str = "SELECT c.seq FROM changes c WHERE c.op NOT IN ('undo', 'redo', 'forget', 'salvage') \
      AND NOT EXISTS (SELECT 1 FROM changes u WHERE u.undoes = c.seq AND u.op = 'undo' \
          AND NOT EXISTS (SELECT 1 FROM changes r WHERE r.undoes = u.seq AND r.op = 'redo')) \
      AND EXISTS (SELECT 1 FROM revisions v WHERE v.change = c.seq AND v.salt IS NOT NULL) \

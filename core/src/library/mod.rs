@@ -14,6 +14,8 @@
 //!   .forget(id) -> Receipt                       erased from every file; .receipts() remain
 //!   .export_file(path, …)  .preview_import(&mut pack, …)  .import(&mut pack, …)  .past(id)    fact packs, see [`pack`]
 //!   .lookup(words, limit) -> Vec<Fact>           full text, for people
+//!   .check(…) -> CheckReport  .repair(…) -> RepairReport  what is derived is made anew; also for a library that can't open:
+//! Library::check_at(folder, …)  ::repair_at(folder, …)  ::salvage(folder, into, …) -> SalvageReport
 //!   .stat() -> Stat   .flush()   .suspend()   .resume()   .close()
 //! ```
 //!
@@ -24,6 +26,7 @@
 mod amend;
 mod away;
 mod change;
+mod check;
 mod facts;
 mod find;
 mod folder;
@@ -32,6 +35,8 @@ mod history;
 mod lookup;
 pub mod pack;
 mod record;
+mod repair;
+mod salvage;
 mod schema;
 mod snapshot;
 mod sql;
@@ -47,6 +52,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use uuid::Uuid;
 
 pub use amend::{Amendment, Collision, Conflict};
+pub use check::{CheckReport, Finding, Part, Severity};
 pub use facts::Key;
 pub use forget::Receipt;
 pub use history::HistoryEntry;
@@ -54,6 +60,8 @@ pub use record::{
     FactFilter, ImageKey, MAX_IMAGE_KEYS, MAX_NAME_CHARS, MAX_RAW_DIM, MAX_TEXT_CHARS, MAX_TEXT_KEYS,
     MAX_THUMBNAIL_BYTES, NewRecord, TextKey,
 };
+pub use repair::{RepairReport, Repaired};
+pub use salvage::SalvageReport;
 pub use stat::Stat;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -62,8 +70,16 @@ use away::Readers;
 use change::{Change, Op, Sealed};
 use find::Watch;
 use folder::{Folder, WriterLock};
+use forget::finish_erasure;
 use sql::{damaged, io_error, sql_error};
 use vectors::Vectors;
+
+/// What is told of work under way: steps done, and steps in all; most often a step is a fact. An error stops the work, and
+/// nothing of it remains. It must not change the library, which is busy.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> Result<()>;
+
+/// After how many steps progress is told again.
+const TELL_EVERY: u64 = 256;
 
 /// A person's corrections and the indexes that find them.
 pub struct Library {
@@ -152,7 +168,7 @@ impl Library {
         let mut writer = self.writer()?;
         self.save_vectors(&mut writer)?;
         checkpoint(&writer.connection)?;
-        self.finish_erasure(&writer)
+        finish_erasure(&writer.connection, &self.folder)
     }
 
     /// Runs one change: all of `work` and its history row are committed, or nothing is.
@@ -210,7 +226,7 @@ impl Library {
         }
         let keep = vectors::named_files(&writer.connection)?;
         self.folder.remove_stale(&keep).map_err(|e| io_error("tidying the library's folder", e))?;
-        if let Err(error) = self.finish_erasure(&writer) {
+        if let Err(error) = finish_erasure(&writer.connection, &self.folder) {
             tracing::warn!(kind = ?error.kind(), "an erasure could not be finished; the next flush tries again");
         }
         Ok(())
@@ -235,15 +251,7 @@ fn insert_library(connection: &Connection, fingerprint: &Fingerprint) -> rusqlit
 
 /// The library's id, if its vectors come from these encoders and this head.
 fn check_library(connection: &Connection, fingerprint: &Fingerprint) -> Result<[u8; 16]> {
-    let (id, stored) = connection
-        .query_row("SELECT id, encoders, head, raw_dim FROM library", [], |row| {
-            let stored = Fingerprint { encoders: row.get(1)?, head: row.get(2)?, raw_dim: row.get(3)? };
-            Ok((row.get(0)?, stored))
-        })
-        .map_err(|error| match error {
-            rusqlite::Error::QueryReturnedNoRows => damaged("the library's own row is missing"),
-            other => sql_error(other),
-        })?;
+    let (id, stored) = own_row(connection)?;
     let (old, new) = (stored.raw_dim, fingerprint.raw_dim);
     let message = if old != new {
         format!("the library holds {old}-wide vectors, these encoders give {new}-wide ones; re-embed it")
@@ -255,6 +263,18 @@ fn check_library(connection: &Connection, fingerprint: &Fingerprint) -> Result<[
         return Ok(id);
     };
     Err(Error::new(ErrorKind::FingerprintMismatch, message))
+}
+
+/// The library's id, and which encoders and head its vectors come from.
+fn own_row(connection: &Connection) -> Result<([u8; 16], Fingerprint)> {
+    let sql = "SELECT id, encoders, head, raw_dim FROM library";
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok((row.get(0)?, Fingerprint { encoders: row.get(1)?, head: row.get(2)?, raw_dim: row.get(3)? }))
+    };
+    connection.query_row(sql, [], read).map_err(|error| match error {
+        rusqlite::Error::QueryReturnedNoRows => damaged("the library's own row is missing"),
+        other => sql_error(other),
+    })
 }
 
 fn open_database(folder: &Folder, fingerprint: &Fingerprint) -> Result<(Connection, [u8; 16], Vectors)> {

@@ -63,7 +63,9 @@ pub(super) fn corrupt(what: &str, source: impl Into<Box<dyn std::error::Error + 
 pub(super) fn damaged(what: &str) -> Error {
     Error::new(
         ErrorKind::LibraryCorrupt,
-        format!("the library's database is damaged ({what}); it was left as it is: restore a copy or import an export"),
+        format!(
+            "the library's database is damaged ({what}); it was left as it is: restore a copy, or salvage what can be read into a new library with `crane library salvage` or Library::salvage"
+        ),
     )
 }
 

@@ -13,7 +13,7 @@ use super::folder::{Folder, index_name};
 use super::sql::{damaged, io_error, sql_error};
 use crate::error::Result;
 use crate::index::kernel::Kernel;
-use crate::index::{Entry, Header, Identity, Index, ROW_LEN, Row, WriteError, state_of};
+use crate::index::{Entry, Header, Identity, Index, LoadError, ROW_LEN, Row, WriteError, state_of};
 use crate::types::{FactId, FactState, KeyId, Modality, RawEmbedding};
 
 /// Both indexes at one point of the history.
@@ -59,7 +59,7 @@ impl Vectors {
     pub(super) fn load(connection: &Connection, folder: &Folder) -> Result<Self> {
         let kernel = Kernel::best();
         let (last, _) = last_change(connection).map_err(sql_error)?;
-        let load = |modality| match read_generation(connection, folder, modality, kernel)? {
+        let load = |modality| match read_generation(connection, folder, modality)? {
             Some((index, change)) if change <= last => Ok((index, change, change)),
             _ => Ok((rebuild(connection, modality, kernel)?, last, 0)),
         };
@@ -104,7 +104,7 @@ impl Vectors {
         match sealed.fresh {
             Some(keys) if self.change + 1 == sealed.seq => {
                 self.unsaved += keys.len();
-                for key in keys.into_iter().filter(|key| !key.is_gone()) {
+                for key in keys.into_iter().filter(|key| !key.entry.is_gone()) {
                     self.of_mut(key.modality).push(key.entry, &key.row);
                 }
                 self.change = sealed.seq;
@@ -160,7 +160,7 @@ impl Vectors {
     fn reopen(&mut self, connection: &Connection, folder: &Folder) -> Result<()> {
         for modality in MODALITIES {
             // Without it the index goes on as it was.
-            if let Some((index, _)) = read_generation(connection, folder, modality, Kernel::best())? {
+            if let Some((index, _)) = read_generation(connection, folder, modality)? {
                 *self.of_mut(modality) = index;
             }
         }
@@ -174,6 +174,14 @@ impl Vectors {
         self.catch_up(connection)
     }
 
+    /// Both indexes from the keys alone, as no file holds them.
+    pub(super) fn rebuilt(connection: &mut Connection) -> Result<Self> {
+        let tx = connection.transaction().map_err(sql_error)?;
+        let mut vectors = Self { change: last_change(&tx).map_err(sql_error)?.0, ..Self::empty() };
+        MODALITIES.into_iter().try_for_each(|modality| vectors.rebuild(&tx, modality))?;
+        Ok(vectors)
+    }
+
     fn refresh(&mut self, connection: &Connection, fact: &[u8; 16]) -> Result<()> {
         let sql = format!("{KEY_SELECT} WHERE k.fact = ?1");
         let mut keys = connection.prepare_cached(&sql).map_err(sql_error)?;
@@ -181,7 +189,7 @@ impl Vectors {
         while let Some(row) = keys.next().map_err(sql_error)? {
             let key = KeyRow::read(row)?;
             let index = self.of_mut(key.modality);
-            if key.is_gone() {
+            if key.entry.is_gone() {
                 // Without a row there is nothing to hide.
                 index.update(key.entry);
             } else {
@@ -215,46 +223,62 @@ pub(super) fn named_files(connection: &Connection) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Reads the generation that the database names; anything wrong with it is reported to the log and answered by `None`.
-fn read_generation(
-    connection: &Connection,
-    folder: &Folder,
+/// The index file of a modality that counts, as the database names it.
+pub(super) struct Generation {
     modality: Modality,
-    kernel: Kernel,
-) -> Result<Option<(Index, i64)>> {
-    let sql = "SELECT generation, digest FROM generations WHERE modality = ?1";
-    let named: Option<(i64, [u8; 32])> = connection
-        .prepare_cached(sql)
-        .and_then(|mut s| s.query_row([KeyRow::code(modality)], |row| Ok((row.get(0)?, row.get(1)?))).optional())
-        .map_err(sql_error)?;
-    let Some((generation, digest)) = named else { return Ok(None) };
-    let name = index_name(modality, generation.unsigned_abs());
-    let read = File::open(folder.path().join(&name)).map_err(Into::into);
-    match read.and_then(|file| Index::open(file, &digest, kernel)) {
+    pub(super) generation: i64,
+    digest: [u8; 32],
+}
+
+impl Generation {
+    /// The one that the connection's present snapshot names.
+    pub(super) fn named(connection: &Connection, modality: Modality) -> Result<Option<Self>> {
+        let sql = "SELECT generation, digest FROM generations WHERE modality = ?1";
+        let read = |row: &rusqlite::Row<'_>| Ok(Self { modality, generation: row.get(0)?, digest: row.get(1)? });
+        let named =
+            connection.prepare_cached(sql).and_then(|mut s| s.query_row([KeyRow::code(modality)], read).optional());
+        named.map_err(sql_error)
+    }
+
+    fn file_name(&self) -> String {
+        index_name(self.modality, self.generation.unsigned_abs())
+    }
+
+    /// Opens the file; its rows are read when they are looked at.
+    pub(super) fn open(&self, folder: &Folder) -> Result<(Index, Header), LoadError> {
+        Index::open(File::open(folder.path().join(self.file_name()))?, &self.digest, Kernel::best())
+    }
+}
+
+/// Reads the generation that the database names; anything wrong with it is reported to the log and answered by `None`.
+fn read_generation(connection: &Connection, folder: &Folder, modality: Modality) -> Result<Option<(Index, i64)>> {
+    let Some(named) = Generation::named(connection, modality)? else { return Ok(None) };
+    match named.open(folder) {
         Ok((index, header)) => Ok(i64::try_from(header.change).ok().map(|change| (index, change))),
         Err(error) => {
-            tracing::warn!(file = name, %error, "index is rebuilt from the database");
+            tracing::warn!(file = named.file_name(), %error, "index is rebuilt from the database");
             Ok(None)
         }
     }
 }
 
 /// Builds an index from the database alone.
-fn rebuild(connection: &Connection, modality: Modality, kernel: Kernel) -> Result<Index> {
+pub(super) fn rebuild(connection: &Connection, modality: Modality, kernel: Kernel) -> Result<Index> {
     let sql = format!("{KEY_SELECT} WHERE k.modality = ?1 ORDER BY k.id");
     let mut keys = connection.prepare_cached(&sql).map_err(sql_error)?;
     let mut keys = keys.query([KeyRow::code(modality)]).map_err(sql_error)?;
     let mut index = Index::new(kernel);
     while let Some(row) = keys.next().map_err(sql_error)? {
         let key = KeyRow::read(row)?;
-        if !key.is_gone() {
+        if !key.entry.is_gone() {
             index.push(key.entry, &key.row);
         }
     }
     Ok(index)
 }
 
-const KEY_SELECT: &str = "SELECT k.id, k.fact, k.modality, k.live, k.text, k.vector, k.crc, \
+/// The columns that [`KeyRow::read`] expects.
+pub(super) const KEY_SELECT: &str = "SELECT k.id, k.fact, k.modality, k.live, k.text, k.vector, k.crc, \
      f.state, f.valid_from, f.valid_until FROM keys k LEFT JOIN facts f ON f.id = k.fact";
 
 /// A key with what its fact says of it.
@@ -293,13 +317,8 @@ impl KeyRow {
         hash.finalize()
     }
 
-    /// Whether the key can't be found under any filter.
-    fn is_gone(&self) -> bool {
-        matches!(self.entry.state, FactState::Deleted | FactState::Forgotten)
-    }
-
     /// Reads the columns of `KEY_SELECT` and checks them against their checksum.
-    fn read(row: &rusqlite::Row<'_>) -> Result<Self> {
+    pub(super) fn read(row: &rusqlite::Row<'_>) -> Result<Self> {
         let column = |error| sql_error(error);
         let key = KeyId(row.get(0).map_err(column)?);
         let fact = FactId(Uuid::from_bytes(row.get(1).map_err(column)?));

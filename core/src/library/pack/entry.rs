@@ -156,6 +156,15 @@ impl Past {
     }
 }
 
+/// What a fact went through, as the history keeps it; none: nothing.
+pub(super) fn past_json(past: &[Past]) -> Result<Option<String>> {
+    if past.is_empty() {
+        return Ok(None);
+    }
+    let json = serde_json::to_string(past);
+    json.map(Some).map_err(|_| Error::new(ErrorKind::Internal, "a fact's past could not be written as JSON"))
+}
+
 impl PackedReceipt {
     pub(super) fn encode(&self) -> Vec<u8> {
         [&self.fact.0.as_bytes()[..], &self.at.to_le_bytes(), &self.digest].concat()

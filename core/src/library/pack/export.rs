@@ -178,8 +178,11 @@ fn packed(tx: &Connection, id: FactId, options: &ExportOptions) -> Result<Packed
     Ok(PackedFact { id, snapshot, keys, past })
 }
 
+/// A fact that was salvaged without its keys stays at home: nothing would find it elsewhere.
 fn all_facts(tx: &Connection) -> Result<Vec<FactId>> {
-    let mut facts = tx.prepare_cached("SELECT id FROM facts WHERE state < 3 ORDER BY n").map_err(sql_error)?;
+    let sql = "SELECT id FROM facts f WHERE state < 3 \
+               AND EXISTS (SELECT 1 FROM keys k WHERE k.fact = f.id AND k.live = 1) ORDER BY n";
+    let mut facts = tx.prepare_cached(sql).map_err(sql_error)?;
     let facts = facts.query_map([], |row| Ok(FactId(Uuid::from_bytes(row.get(0)?)))).map_err(sql_error)?;
     facts.collect::<rusqlite::Result<_>>().map_err(sql_error)
 }

@@ -9,10 +9,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::Progress;
-use super::entry::{PackedFact, PackedKey};
+use super::entry::{PackedFact, PackedKey, past_json};
 use super::plan::{Verdict, content, standing};
 use super::read::Pack;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::library::change::{Change, Op};
 use crate::library::facts::load;
 use crate::library::snapshot::Snapshot;
@@ -142,7 +142,7 @@ impl Import<'_, '_> {
     fn insert(&mut self, id: FactId, fact: &PackedFact, retired: Option<FactId>) -> Result<()> {
         let mut snapshot = self.arrived(id, fact)?;
         snapshot.supersedes = snapshot.supersedes.or(retired);
-        self.change.insert(id, &snapshot, past_json(fact)?.as_deref())?;
+        self.change.insert(id, &snapshot, past_json(&fact.past)?.as_deref())?;
         self.report.added.push(id);
         Ok(())
     }
@@ -164,7 +164,7 @@ impl Import<'_, '_> {
     fn replace(&mut self, fact: &PackedFact) -> Result<()> {
         let before = load(self.change.tx(), fact.id)?;
         let after = self.arrived(fact.id, fact)?;
-        self.change.set_with_past(fact.id, Some(&before), Some(&after), past_json(fact)?.as_deref())?;
+        self.change.set_with_past(fact.id, Some(&before), Some(&after), past_json(&fact.past)?.as_deref())?;
         self.report.replaced.push(fact.id);
         Ok(())
     }
@@ -197,15 +197,6 @@ impl Import<'_, '_> {
         let PackedKey { modality, text, row, raw, thumbnail } = key;
         self.change.add_key(id, (*modality, text.as_deref()), *row, raw, thumbnail.as_deref())
     }
-}
-
-/// What the fact went through elsewhere, as the history keeps it.
-fn past_json(fact: &PackedFact) -> Result<Option<String>> {
-    if fact.past.is_empty() {
-        return Ok(None);
-    }
-    let json = serde_json::to_string(&fact.past);
-    json.map(Some).map_err(|_| Error::new(ErrorKind::Internal, "a fact's past could not be written as JSON"))
 }
 
 /// The same id for the same content, so that a second import finds what the first has added.

@@ -30,15 +30,17 @@ pub use read::Pack;
 
 use std::io;
 
-use super::sql;
+use rusqlite::Connection;
+
+pub use super::Progress;
+use super::{TELL_EVERY, sql};
 use crate::error::{Error, ErrorKind};
+use crate::types::FactId;
 
-/// What is told of work under way: facts done, and facts in all. An error stops the work, and nothing of it remains.
-/// It must not change the library, which is busy.
-pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> crate::Result<()>;
-
-/// After how many facts progress is told again.
-const TELL_EVERY: u64 = 256;
+/// All that a fact went through, as the history of another library keeps it.
+pub(super) fn past_of(connection: &Connection, id: FactId) -> crate::Result<Option<String>> {
+    entry::past_json(&stored::whole_past(connection, id)?)
+}
 
 /// The error for a pack that can't be taken, whatever the reason.
 fn refused(what: &str) -> Error {

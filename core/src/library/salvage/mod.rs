@@ -1,0 +1,132 @@
+//! Salvage: what can be read of a damaged library becomes a new one. The damaged one is not touched.
+//!
+//! Its files are copied first, so that not even SQLite recovers anything in them. Rows are taken from the copy through
+//! SQLite as far as it goes, then from every page that still looks like one of a table, whoever it belongs to. Nothing is
+//! believed but what a checksum confirms: a fact by its own or by its history's, a vector by its key's, where the index
+//! file may stand in for a page of the database.
+
+mod pages;
+mod rebuild;
+mod rescue;
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::folder::Folder;
+use super::record::invalid;
+use super::sql::{damaged, io_error};
+use super::{Library, Progress, own_row};
+use crate::error::Result;
+use crate::types::Fingerprint;
+
+/// What was saved of a damaged library, and what is lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SalvageReport {
+    /// Facts in the new library.
+    pub facts: u64,
+    /// How many of them were taken from their history, since they themselves were damaged: with the words of its last entry
+    /// that can be read.
+    pub facts_from_history: u64,
+    /// How many of them have no key left. They are disabled, and `edit` makes them findable again.
+    pub facts_without_keys: u64,
+    /// Facts that are known to have been there and could not be saved.
+    pub lost_facts: u64,
+    /// Keys in the new library.
+    pub keys: u64,
+    /// How many of them have their vector from the index file.
+    pub keys_from_index: u64,
+    /// Keys that are known to have been there and could not be saved.
+    pub lost_keys: u64,
+    /// Facts whose past could not be saved.
+    pub lost_pasts: u64,
+    /// Receipts of forgotten facts in the new library.
+    pub receipts: u64,
+}
+
+impl Library {
+    /// Saves what can be read of a damaged library into a new one, whose folder must be empty or missing. Facts keep their
+    /// ids, and what they went through as their past; the new history begins with the salvage. The damaged library stays
+    /// as it is. `fingerprint` is needed only where the damaged library no longer says which models its vectors come from.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no library; `InvalidInput` when `into` holds anything; `LibraryCorrupt` when nothing
+    /// could be read, or no fingerprint is known; what `progress` gives. Nothing is left at `into` then.
+    pub fn salvage(
+        from: impl AsRef<Path>,
+        into: impl AsRef<Path>,
+        fingerprint: Option<&Fingerprint>,
+        progress: Progress<'_>,
+    ) -> Result<SalvageReport> {
+        let (from, into) = (from.as_ref(), into.as_ref());
+        Folder::holds_database(from)?;
+        let existed = into.exists();
+        if fs::read_dir(into).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(invalid("the folder for what is salvaged is not empty; choose another one"));
+        }
+        let scratch = Scratch::create(into)?;
+        let saved = scratch.copy(from).and_then(|()| save(from, into, &scratch, fingerprint, progress));
+        drop(scratch);
+        if saved.is_err() {
+            // Best effort: the error itself is what the caller must see.
+            let _ = if existed { empty(into) } else { fs::remove_dir_all(into) };
+        }
+        saved
+    }
+}
+
+fn save(
+    from: &Path,
+    into: &Path,
+    scratch: &Scratch,
+    fingerprint: Option<&Fingerprint>,
+    progress: Progress<'_>,
+) -> Result<SalvageReport> {
+    let rescued = rescue::rescue(&scratch.0)?;
+    let stored = own_row(&rescued).map(|(_, fingerprint)| fingerprint).ok();
+    let unknown = || damaged("it does not say which models its vectors come from");
+    let fingerprint = stored.or(fingerprint.copied()).ok_or_else(unknown)?;
+    let library = Library::open(into, &fingerprint)?;
+    let report = rebuild::rebuild(&library, &rescued, from, progress)?;
+    library.flush()?;
+    library.close()?;
+    Ok(report)
+}
+
+/// Copies of the damaged files, in the new library's folder so that they are on the same disk and nobody else's to read;
+/// gone in the end.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn create(into: &Path) -> Result<Self> {
+        super::folder::create_private_folder(into).map_err(|e| io_error("creating the new library's folder", e))?;
+        let path = into.join(format!(".salvage-{}", Uuid::new_v4()));
+        super::folder::create_private_folder(&path).map_err(|e| io_error("creating the new library's folder", e))?;
+        Ok(Self(path))
+    }
+
+    fn copy(&self, from: &Path) -> Result<()> {
+        for name in ["library.db", "library.db-wal"] {
+            match fs::copy(from.join(name), self.0.join(name)) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                copied => drop(copied.map_err(|e| io_error("copying the damaged library", e))?),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn empty(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        fs::remove_file(entry?.path())?;
+    }
+    Ok(())
+}
