@@ -48,6 +48,8 @@ pub enum ErrorKind {
     Closed = 18,
     /// A fact pack is damaged, altered, incomplete or newer than this version: get it again.
     PackCorrupt = 19,
+    /// The library is encrypted and no key or another one was given, or it is not and one was.
+    WrongKey = 20,
 }
 
 /// An error with its kind, a message that says what to do, and its cause.

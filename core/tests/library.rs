@@ -9,6 +9,8 @@ mod away;
 mod check;
 #[path = "library/derived.rs"]
 mod derived;
+#[path = "library/encryption.rs"]
+mod encryption;
 #[path = "library/facts.rs"]
 mod facts;
 #[path = "library/forget.rs"]

@@ -12,6 +12,9 @@ mod model;
 #[cfg(target_os = "linux")]
 #[path = "proof/power.rs"]
 mod power;
+#[cfg(all(target_os = "linux", feature = "encryption"))]
+#[path = "proof/rekey.rs"]
+mod rekey;
 #[path = "proof/script.rs"]
 mod script;
 #[path = "proof/settings.rs"]

@@ -22,3 +22,24 @@ fn stat_counts_what_the_library_holds() {
     assert_eq!(shown.code(), 0, "{}", shown.stderr());
     assert!(shown.stdout().contains("1 active, 1 disabled"), "{}", shown.stdout());
 }
+
+#[test]
+fn a_build_without_encryption_says_so() {
+    let bench = Bench::new();
+    bench.add_fact("The charge is a lion.");
+    let missing = bench.dir().join("none").to_str().unwrap().to_owned();
+    bench.crane(&["library", "encrypt"]).fails("invalid_input");
+    bench.crane(&["library", "encrypt", "--key-file", &missing]).fails("not_found");
+    let file = bench.file("library.key", format!("cranekey1:{}\n", "5a".repeat(32)).as_bytes());
+    let key = file.to_str().unwrap();
+    for command in [&["library", "encrypt"][..], &["library", "decrypt"], &["fact", "list"]] {
+        let outcome = bench.crane(&[command, &["--key-file", key]].concat());
+        outcome.fails("wrong_key");
+        assert!(!outcome.stderr().contains("5a5a"), "{}", outcome.stderr());
+    }
+    std::fs::write(&file, "cranekey1:5a5a").unwrap();
+    let outcome = bench.crane(&["fact", "list", "--key-file", key]);
+    outcome.fails("invalid_input");
+    assert!(!outcome.stderr().contains("5a5a"), "{}", outcome.stderr());
+    assert_eq!(bench.facts(), 1, "untouched");
+}

@@ -1,14 +1,14 @@
 //! The part of an index that comes from a generation file: codes in memory, rows in the file until they are needed.
 
 use std::fs::File;
-use std::io::Read;
 
 use super::coarse::{BLOCK_LEN, BLOCK_ROWS, Block};
 use super::format::{CHECK_LEN, Damage, ENTRY_LEN, HEADER_LEN, Header, Layout, PAGE_LEN, decode_entry};
 use super::memory::Memory;
-use super::pages::Pages;
+use super::pages::{PageFile, Pages};
 use super::row::Entry;
 use super::rows::Rows;
+use super::seal::SealKey;
 use super::table::LoadError;
 
 /// An open generation.
@@ -22,18 +22,22 @@ pub(super) struct Base {
 impl Base {
     /// Reads header, entries and coarse codes of the generation whose header has this digest; the rows stay in the
     /// file. A generation without rows has no base.
-    pub(super) fn open(mut file: File, digest: &[u8; 32]) -> Result<(Header, Vec<Entry>, Option<Self>), LoadError> {
-        let mut bytes = [0; HEADER_LEN];
-        let len = file.metadata()?.len();
-        file.read_exact(&mut bytes)?;
-        let header = Header::decode(&bytes, len)?;
+    pub(super) fn open(
+        file: File,
+        digest: &[u8; 32],
+        key: Option<&SealKey>,
+    ) -> Result<(Header, Vec<Entry>, Option<Self>), LoadError> {
+        let file = PageFile::open(file, key)?;
+        let mut page = [0; PAGE_LEN];
+        file.read(0, &mut page)?;
+        let header = Header::decode(page.first_chunk().expect("shorter than a page"), file.len())?;
         if header.digest() != *digest {
             return Err(Damage("the database names another file".into()).into());
         }
         let layout = Layout::of(header.count).ok_or_else(|| Damage("too many rows for this machine".into()))?;
-        let checks = read_checks(&mut file, &header, &layout)?;
+        let checks = read_checks(&file, &header, &layout)?;
         // The header was checked against the file's length: all of it exists, and `count` fits.
-        let (count, pages) = (header.count as usize, Pages::new(file, layout.head_len as u64, checks));
+        let (count, pages) = (header.count as usize, Pages::new(file, layout.head_len / PAGE_LEN, checks));
         if count == 0 {
             return Ok((header, Vec::new(), None));
         }
@@ -54,10 +58,11 @@ impl Base {
 }
 
 /// The rest of the head: a checksum for each page, then zeros.
-fn read_checks(file: &mut File, header: &Header, layout: &Layout) -> Result<Vec<u32>, LoadError> {
-    let mut bytes = vec![0; layout.head_len - HEADER_LEN];
-    file.read_exact(&mut bytes)?;
-    if crc32fast::hash(&bytes) != header.checks_crc {
+fn read_checks(file: &PageFile, header: &Header, layout: &Layout) -> Result<Vec<u32>, LoadError> {
+    let mut head = vec![0; layout.head_len];
+    file.read(0, &mut head)?;
+    let bytes = &head[HEADER_LEN..];
+    if crc32fast::hash(bytes) != header.checks_crc {
         return Err(Damage("checksum of the checksums is wrong".into()).into());
     }
     let checks = bytes.as_chunks::<CHECK_LEN>().0[..layout.pages].iter();

@@ -21,6 +21,8 @@ mod pages;
 mod row;
 mod rows;
 mod scan;
+#[cfg_attr(not(feature = "encryption"), path = "unsealed.rs")]
+mod seal;
 mod search;
 mod table;
 mod topk;
@@ -31,6 +33,7 @@ pub use filter::Filter;
 pub use format::{Damage, ENTRY_LEN, FORMAT_VERSION, HEADER_LEN, Header, Layout, PAGE_LEN, ROW_LEN};
 pub use row::{Entry, Row};
 pub(crate) use row::{state_code, state_of};
+pub use seal::SealKey;
 
 pub use table::{Index, LoadError};
 pub use write::{Identity, WriteError};

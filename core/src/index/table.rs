@@ -9,6 +9,7 @@ use super::coarse::{Block, Encoder};
 use super::format::{Damage, Header, ROW_LEN};
 use super::kernel::{CoarseKernel, Kernel};
 use super::row::{Entry, Row};
+use super::seal::SealKey;
 use crate::types::KeyId;
 
 /// The rows of one modality.
@@ -71,7 +72,17 @@ impl Index {
     /// Opens a generation whose header has this digest: header, entries and coarse codes are read and verified, rows
     /// when a search first looks at them.
     pub fn open(file: File, digest: &[u8; 32], kernel: Kernel) -> Result<(Self, Header), LoadError> {
-        let (header, entries, base) = Base::open(file, digest)?;
+        Self::open_sealed(file, digest, kernel, None)
+    }
+
+    /// The same for a file that is sealed with this key, or with none.
+    pub fn open_sealed(
+        file: File,
+        digest: &[u8; 32],
+        kernel: Kernel,
+        key: Option<&SealKey>,
+    ) -> Result<(Self, Header), LoadError> {
+        let (header, entries, base) = Base::open(file, digest, key)?;
         Ok((Self { entries, base, ..Self::new(kernel) }, header))
     }
 

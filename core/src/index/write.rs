@@ -7,6 +7,7 @@ use std::path::Path;
 use super::coarse::{BLOCK_ROWS, Encoder};
 use super::format::{HEADER_LEN, Header, Layout, PAGE_LEN, encode_entry};
 use super::rows::Spare;
+use super::seal::{FileSeal, PRELUDE_LEN, SealKey};
 use super::table::{Index, LoadError};
 use crate::types::{FactState, Modality};
 
@@ -59,8 +60,19 @@ impl Index {
     /// Writes all rows but the deleted ones to `folder/name` and returns the header. A file left behind by a crash
     /// under the temporary name is replaced.
     pub fn write(&self, folder: &Path, name: &str, identity: &Identity) -> Result<Header, WriteError> {
+        self.write_sealed(folder, name, identity, None)
+    }
+
+    /// The same, sealed with this key, or with none.
+    pub fn write_sealed(
+        &self,
+        folder: &Path,
+        name: &str,
+        identity: &Identity,
+        key: Option<&SealKey>,
+    ) -> Result<Header, WriteError> {
         let temporary = folder.join(format!("{name}.tmp"));
-        let result = self.write_file(&temporary, identity).and_then(|header| {
+        let result = self.write_file(&temporary, identity, key).and_then(|header| {
             fs::rename(&temporary, folder.join(name))?;
             sync_folder(folder)?;
             Ok(header)
@@ -72,10 +84,10 @@ impl Index {
         result
     }
 
-    fn write_file(&self, path: &Path, identity: &Identity) -> Result<Header, WriteError> {
+    fn write_file(&self, path: &Path, identity: &Identity, key: Option<&SealKey>) -> Result<Header, WriteError> {
         let slots = self.live_slots();
         let layout = Layout::of(slots.len() as u64).ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
-        let mut body = Body::behind(layout.head_len, create_private(path)?)?;
+        let mut body = Body::behind(layout.head_len, create_private(path)?, key.map(FileSeal::create).transpose()?)?;
         for slot in &slots {
             body.write(&encode_entry(&self.entries[*slot]))?;
         }
@@ -91,7 +103,7 @@ impl Index {
             })?;
         }
         body.end_part()?;
-        let (mut file, mut checks) = body.finish()?;
+        let mut checks = std::mem::take(&mut body.checks);
         checks.resize(layout.head_len - HEADER_LEN, 0);
         let header = Header {
             modality: identity.modality,
@@ -103,9 +115,7 @@ impl Index {
             checks_crc: crc32fast::hash(&checks),
             reach: codes.reach().to_bits(),
         };
-        file.rewind()?;
-        file.write_all(&[&header.encode()[..], &checks].concat())?;
-        file.sync_all()?;
+        body.finish(&[&header.encode()[..], &checks].concat())?.sync_all()?;
         Ok(header)
     }
 
@@ -132,24 +142,32 @@ impl Index {
 /// The pages of a new file, and their checksums as bytes.
 struct Body {
     out: BufWriter<File>,
-    page: Vec<u8>,
+    seal: Option<FileSeal>,
+    page: [u8; PAGE_LEN],
+    /// Bytes of `page` that are written.
+    filled: usize,
+    /// The file's page that comes next.
+    number: u64,
     checks: Vec<u8>,
 }
 
 impl Body {
     /// Leaves room for the head, which is written last.
-    fn behind(head_len: usize, file: File) -> io::Result<Self> {
+    fn behind(head_len: usize, file: File, seal: Option<FileSeal>) -> io::Result<Self> {
         let mut out = BufWriter::with_capacity(1 << 20, file);
-        out.write_all(&vec![0; head_len])?;
-        Ok(Self { out, page: Vec::with_capacity(PAGE_LEN), checks: Vec::new() })
+        let pages = head_len / PAGE_LEN;
+        let room = if seal.is_some() { PRELUDE_LEN + pages * FileSeal::PAGE_LEN } else { head_len };
+        out.write_all(&vec![0; room])?;
+        Ok(Self { out, seal, page: [0; PAGE_LEN], filled: 0, number: pages as u64, checks: Vec::new() })
     }
 
     fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(PAGE_LEN - self.page.len()));
-            self.page.extend_from_slice(now);
+            let (now, later) = bytes.split_at(bytes.len().min(PAGE_LEN - self.filled));
+            self.page[self.filled..][..now.len()].copy_from_slice(now);
+            self.filled += now.len();
             bytes = later;
-            if self.page.len() == PAGE_LEN {
+            if self.filled == PAGE_LEN {
                 self.end_page()?;
             }
         }
@@ -158,19 +176,36 @@ impl Body {
 
     /// Fills the last page of a part with zeros.
     fn end_part(&mut self) -> io::Result<()> {
-        if self.page.is_empty() { Ok(()) } else { self.end_page() }
+        if self.filled == 0 { Ok(()) } else { self.end_page() }
     }
 
     fn end_page(&mut self) -> io::Result<()> {
-        self.page.resize(PAGE_LEN, 0);
+        self.page[self.filled..].fill(0);
         self.checks.extend_from_slice(&crc32fast::hash(&self.page).to_le_bytes());
-        self.out.write_all(&self.page)?;
-        self.page.clear();
-        Ok(())
+        self.filled = 0;
+        self.put_page()
     }
 
-    fn finish(self) -> io::Result<(File, Vec<u8>)> {
-        Ok((self.out.into_inner().map_err(io::IntoInnerError::into_error)?, self.checks))
+    /// Writes the page to the file, sealed where the file is.
+    fn put_page(&mut self) -> io::Result<()> {
+        let tag = self.seal.as_ref().map(|seal| seal.seal(self.number, &mut self.page));
+        self.number += 1;
+        self.out.write_all(&self.page)?;
+        tag.map_or(Ok(()), |tag| self.out.write_all(&tag))
+    }
+
+    /// Writes the head, whole pages, into the room left for it.
+    fn finish(mut self, head: &[u8]) -> io::Result<File> {
+        self.out.rewind()?;
+        if let Some(seal) = &self.seal {
+            self.out.write_all(seal.prelude())?;
+        }
+        self.number = 0;
+        for page in head.as_chunks::<PAGE_LEN>().0 {
+            self.page = *page;
+            self.put_page()?;
+        }
+        self.out.into_inner().map_err(io::IntoInnerError::into_error)
     }
 }
 

@@ -209,7 +209,7 @@ impl Library {
     /// The lock and the connection again, and the index as it is now.
     fn take_up(&self) -> Result<Writer> {
         let lock = WriterLock::take(&self.folder)?;
-        let mut connection = sql::open_writer(&self.folder.database())?;
+        let mut connection = self.folder.open_writer()?;
         if schema::accept(&connection)? != schema::VERSION || check_library(&connection, &self.fingerprint)? != self.id
         {
             let message = "another library lies where this one was: open it again";

@@ -1,4 +1,4 @@
-//! The library's folder: its file names, who may write, and whether what is there is ours, before SQLite touches it.
+//! The library's folder: its file names, its key, and who may write.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -6,28 +6,35 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::sql::{damaged, io_error};
-use super::{schema, sql};
+use super::content::Content;
+use super::keys::{FileKeys, SALT_LEN};
+use super::sql::{self, PAGE_BYTES, io_error};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::sync_folder;
+use crate::index::{SealKey, sync_folder};
+use crate::key::{LibraryKey, fill_random};
 use crate::types::Modality;
 
 const DATABASE: &str = "library.db";
 const LOCK: &str = "writer.lock";
 /// There from before a fact is forgotten until no trace of it is left in any file.
 const ERASING: &str = "erasing";
-const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// The copy that takes the database's place when its key changes.
+const COPY: &str = "library.db-copy";
+/// Pages of an encrypted database that a key is tried on.
+const TRIED_PAGES: usize = 8;
 
-/// Paths inside the library's folder.
-#[derive(Clone, Debug)]
-pub(super) struct Folder(PathBuf);
+/// The library's folder, and the keys of its files if it is encrypted.
+pub(super) struct Folder {
+    path: PathBuf,
+    keys: Option<FileKeys>,
+}
 
 impl Folder {
     /// The folder of an existing library.
     pub(super) fn existing(path: &Path) -> Result<Self> {
         Self::holds_database(path)?;
-        let folder = Self(path.to_path_buf());
-        folder.check_database().map(|()| folder)
+        let folder = Self { path: path.to_path_buf(), keys: None };
+        folder.check_database().map(|_| folder)
     }
 
     /// Whether there is a database, in whatever state.
@@ -44,7 +51,7 @@ impl Folder {
     /// The folder of a library that may have to be created. A folder with other people's files is refused.
     pub(super) fn create(path: &Path) -> Result<Self> {
         create_private_folder(path).map_err(|e| io_error("creating the library's folder", e))?;
-        let folder = Self(path.to_path_buf());
+        let folder = Self { path: path.to_path_buf(), keys: None };
         let known = folder.database().exists();
         let entries = fs::read_dir(path).map_err(|e| io_error("reading the library's folder", e))?;
         for entry in entries {
@@ -61,31 +68,93 @@ impl Folder {
         if !known {
             sync_names(path).map_err(|e| io_error("creating the library's folder", e))?;
         }
-        folder.check_database().map(|()| folder)
+        folder.check_database().map(|_| folder)
+    }
+
+    /// Takes the host's key, or none, and finds out whether the files are of it. For writing, call it with the writer's
+    /// lock held: a new database gets its salt here.
+    pub(super) fn unlock(&mut self, key: Option<&LibraryKey>) -> Result<()> {
+        let refused = |message: &str| Err(Error::new(ErrorKind::WrongKey, message));
+        self.keys = match (self.check_database()?, key) {
+            (Content::New | Content::Plain, None) => None,
+            (Content::New, Some(key)) => Some(FileKeys::derive(key, new_salt()?)?),
+            (Content::Plain, Some(_)) => {
+                return refused("the library is not encrypted: encrypt it first, or open it without a key");
+            }
+            (Content::Sealed(_), _) if !LibraryKey::SUPPORTED => {
+                return refused("the library is encrypted, and this build of Crane has no encryption");
+            }
+            (Content::Sealed(_), None) => return refused("the library is encrypted: its key is needed"),
+            (Content::Sealed(salt), Some(key)) => {
+                let keys = FileKeys::derive(key, salt)?;
+                if !keys.fit(&self.first_bytes(TRIED_PAGES * PAGE_BYTES as usize)?) {
+                    return refused("the library is encrypted with another key");
+                }
+                Some(keys)
+            }
+        };
+        Ok(())
+    }
+
+    pub(super) fn keys(&self) -> Option<&FileKeys> {
+        self.keys.as_ref()
+    }
+
+    /// What the index files are sealed with.
+    pub(super) fn index_key(&self) -> Option<&SealKey> {
+        self.keys.as_ref().map(FileKeys::index)
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     pub(super) fn database(&self) -> PathBuf {
-        self.0.join(DATABASE)
+        self.path.join(DATABASE)
+    }
+
+    /// Where a copy under another key is made.
+    pub(super) fn copy(&self) -> PathBuf {
+        self.path.join(COPY)
+    }
+
+    /// The connection for writing.
+    pub(super) fn open_writer(&self) -> Result<Connection> {
+        sql::open_writer(&self.database(), self.keys()).map_err(|error| self.explain_key(error))
     }
 
     /// A connection for reading. Where not even SQLite's shared memory can be created, the database is read as the
     /// unchanging file that it then is; a journal with content would be ignored that way, so that is refused.
     pub(super) fn open_reader(&self) -> Result<Connection> {
-        let connection = sql::open_reader(&self.database())?;
+        let (path, keys) = (self.database(), self.keys());
+        let before = identity(&path);
+        let connection = sql::open_reader(&path, keys)?;
         let probe = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
         match probe {
-            Err(error) if cannot_create(&error) && self.journal_len() == 0 => sql::open_immutable(&self.database()),
-            Err(error) => Err(sql::sql_error(error)),
+            Err(error) if cannot_create(&error) && self.journal_len() == 0 => sql::open_immutable(&path, keys),
+            Err(error) => Err(self.explain_key(sql::sql_error(error))),
+            // The key was changed while this waited: the connection is to a file that no longer has a name.
+            Ok(()) if identity(&path) != before => self.open_reader(),
             Ok(()) => Ok(connection),
         }
     }
 
-    fn journal_len(&self) -> u64 {
-        fs::metadata(self.0.join("library.db-wal")).map_or(0, |m| m.len())
+    /// A database that SQLite can't read may be one whose key was changed since this library was opened.
+    fn explain_key(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::LibraryCorrupt {
+            return error;
+        }
+        let same = match (self.check_database(), &self.keys) {
+            (Ok(Content::Sealed(salt)), Some(keys)) => salt == *keys.salt(),
+            (Ok(Content::Sealed(_)), None) | (Ok(Content::Plain), Some(_)) => false,
+            _ => true,
+        };
+        let message = "the library's key was changed by another process: open it again with the new one";
+        if same { error } else { Error::new(ErrorKind::WrongKey, message) }
+    }
+
+    pub(super) fn journal_len(&self) -> u64 {
+        fs::metadata(self.path.join("library.db-wal")).map_or(0, |m| m.len())
     }
 
     /// Creates an empty database file that only its owner may read; SQLite gives its journal the same rights.
@@ -94,7 +163,7 @@ impl Folder {
         options.write(true).create_new(true);
         private(&mut options);
         match options.open(self.database()) {
-            Ok(_) => sync_folder(&self.0).map_err(|e| io_error("creating the library", e)),
+            Ok(_) => sync_folder(&self.path).map_err(|e| io_error("creating the library", e)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(io_error("creating the library", error)),
         }
@@ -106,7 +175,7 @@ impl Folder {
         if !sql::is_unopened(&error) {
             return error;
         }
-        let probe = self.0.join("library.db-probe");
+        let probe = self.path.join("library.db-probe");
         match File::create(&probe).and_then(|_| fs::remove_file(&probe)) {
             Err(cause) => io_error("opening the library's database", cause),
             Ok(()) => {
@@ -115,9 +184,9 @@ impl Folder {
         }
     }
 
-    /// Removes index files other than those named, and temporary files that a crash left behind.
+    /// Removes index files other than those named, and what a crash left behind of temporary files and copies.
     pub(super) fn remove_stale(&self, keep: &[String]) -> io::Result<()> {
-        for entry in fs::read_dir(&self.0)? {
+        for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
@@ -125,12 +194,12 @@ impl Folder {
                 fs::remove_file(entry.path())?;
             }
         }
-        sync_folder(&self.0)
+        sync_folder(&self.path)
     }
 
-    /// Whether a file is an index file, or a part of one, other than those named.
+    /// Whether a file is an index file, or a part of one, other than those named, or a copy that was never finished.
     pub(super) fn is_stale(name: &str, keep: &[String]) -> bool {
-        is_index(name) && !keep.iter().any(|kept| kept == name)
+        name.starts_with(COPY) || is_index(name) && !keep.iter().any(|kept| kept == name)
     }
 
     /// Notes that a fact is about to be forgotten, so that an interrupted erasure is finished later.
@@ -138,61 +207,45 @@ impl Folder {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         private(&mut options);
-        options.open(self.0.join(ERASING))?;
-        sync_folder(&self.0)
+        options.open(self.path.join(ERASING))?;
+        sync_folder(&self.path)
     }
 
     /// Whether an erasure was begun and not finished.
     pub(super) fn is_erasing(&self) -> bool {
-        self.0.join(ERASING).exists()
+        self.path.join(ERASING).exists()
     }
 
     /// Notes that no trace is left, once the emptied journal can't come back after a power loss.
     pub(super) fn end_erasure(&self) -> io::Result<()> {
-        match File::open(self.0.join("library.db-wal")) {
+        match File::open(self.path.join("library.db-wal")) {
             Ok(journal) => journal.sync_all()?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        fs::remove_file(self.0.join(ERASING))
+        fs::remove_file(self.path.join(ERASING))
     }
+}
 
-    /// Looks at the database's first bytes, so that a foreign, damaged or newer file is refused before SQLite opens,
-    /// and possibly recovers or checkpoints, it.
-    fn check_database(&self) -> Result<()> {
-        let mut header = Vec::new();
-        let (len, read) = match File::open(self.database()) {
-            Ok(file) => {
-                let len = file.metadata().map_err(|e| io_error("opening the library", e))?.len();
-                (len, file.take(100).read_to_end(&mut header))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(io_error("opening the library", error)),
-        };
-        read.map_err(|e| io_error("reading the library", e))?;
-        let rollback = fs::metadata(self.0.join("library.db-journal")).is_ok_and(|m| m.len() > 0);
-        if len == 0 || rollback {
-            // Creation was interrupted: SQLite undoes the rest of it.
-            return Ok(());
-        }
-        if !header.starts_with(SQLITE_MAGIC) || header.len() < 100 {
-            return Err(damaged("library.db is not a SQLite database"));
-        }
-        schema::check_identity(i64::from(be32(&header, 68)), i64::from(be32(&header, 60)))?;
-        self.check_length(&header, len)
+/// Random bytes for a new database.
+pub(super) fn new_salt() -> Result<[u8; SALT_LEN]> {
+    let mut salt = [0; SALT_LEN];
+    fill_random(&mut salt)?;
+    Ok(salt)
+}
+
+/// Which file lies at a path, where the system can tell. Unlike opening and closing it, asking for that leaves the locks
+/// alone that SQLite holds on it.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
     }
-
-    /// A database without a journal must be as long as its header says.
-    fn check_length(&self, header: &[u8], len: u64) -> Result<()> {
-        let page_size = match u64::from(u16::from_be_bytes([header[16], header[17]])) {
-            1 => 65_536,
-            size => size,
-        };
-        let pages = u64::from(be32(header, 28));
-        if self.journal_len() == 0 && len < pages * page_size {
-            return Err(damaged(&format!("library.db has {len} of {} bytes", pages * page_size)));
-        }
-        Ok(())
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
     }
 }
 
@@ -270,10 +323,6 @@ fn is_index(name: &str) -> bool {
 
 fn is_ours(name: &str) -> bool {
     [LOCK, DATABASE, ERASING].contains(&name) || name.starts_with("library.db-") || is_index(name)
-}
-
-fn be32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 pub(super) fn create_private_folder(path: &Path) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! ```text
 //! Library::open(folder, &fingerprint)            one writer; creates the folder; LibraryLocked for a second writer
 //! Library::open_read_only(folder, &fingerprint)  any number, beside the writer; changes give ReadOnly
+//! Library::open_with(folder, &fingerprint, Some(&key))  the same, encrypted; Library::encrypt, ::decrypt, ::rekey
 //!   .add(NewRecord) -> Fact                      .add_all(Vec<NewRecord>) -> Vec<Fact>   one transaction, durable
 //!   .get(FactId) -> Fact                         NotFound; deleted facts are still shown here
 //!   .list(&FactFilter) -> Vec<Fact>              newest first
@@ -27,14 +28,18 @@ mod amend;
 mod away;
 mod change;
 mod check;
+mod content;
 mod facts;
 mod find;
 mod folder;
 mod forget;
 mod history;
+#[cfg_attr(not(feature = "encryption"), path = "no_keys.rs")]
+mod keys;
 mod lookup;
 pub mod pack;
 mod record;
+mod rekey;
 mod repair;
 mod salvage;
 mod schema;
@@ -65,6 +70,7 @@ pub use salvage::SalvageReport;
 pub use stat::Stat;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::LibraryKey;
 use crate::types::{Fingerprint, Modality};
 use away::Readers;
 use change::{Change, Op, Sealed};
@@ -117,10 +123,20 @@ impl Library {
     /// - `InvalidInput`: the path is a file, or a folder with other files; or `raw_dim` is out of range.
     /// - `ReadOnly`, `StorageFull`, `StorageFailed`: as the system says.
     pub fn open(path: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<Self> {
+        Self::open_with(path, fingerprint, None)
+    }
+
+    /// The same for a library that is encrypted with this key, or with none; a new one is created so.
+    ///
+    /// # Errors
+    /// As [`Library::open`]. `WrongKey`: it is encrypted with another key, or not at all; a build without the feature
+    /// `encryption` takes no key.
+    pub fn open_with(path: impl AsRef<Path>, fingerprint: &Fingerprint, key: Option<&LibraryKey>) -> Result<Self> {
         check_fingerprint(fingerprint)?;
-        let folder = Folder::create(path.as_ref())?;
+        let mut folder = Folder::create(path.as_ref())?;
         let lock = WriterLock::take(&folder)?;
         folder.create_database()?;
+        folder.unlock(key)?;
         let opened = open_database(&folder, fingerprint).map_err(|error| folder.explain(error))?;
         let (connection, id, vectors) = opened;
         let access = Access::Write(Mutex::new(Some(Writer { connection, _lock: lock })));
@@ -134,8 +150,21 @@ impl Library {
     /// # Errors
     /// `NotFound` where there is no library; else as [`Library::open`], without `LibraryLocked`.
     pub fn open_read_only(path: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<Self> {
+        Self::open_read_only_with(path, fingerprint, None)
+    }
+
+    /// The same for a library that is encrypted with this key, or with none.
+    ///
+    /// # Errors
+    /// As [`Library::open_read_only`], and `WrongKey` as [`Library::open_with`].
+    pub fn open_read_only_with(
+        path: impl AsRef<Path>,
+        fingerprint: &Fingerprint,
+        key: Option<&LibraryKey>,
+    ) -> Result<Self> {
         check_fingerprint(fingerprint)?;
-        let folder = Folder::existing(path.as_ref())?;
+        let mut folder = Folder::existing(path.as_ref())?;
+        folder.unlock(key)?;
         let mut connection = folder.open_reader()?;
         if schema::accept(&connection)? != schema::VERSION {
             let message = "the library has an older schema, or is being created; open it once for writing";
@@ -278,7 +307,7 @@ fn own_row(connection: &Connection) -> Result<([u8; 16], Fingerprint)> {
 }
 
 fn open_database(folder: &Folder, fingerprint: &Fingerprint) -> Result<(Connection, [u8; 16], Vectors)> {
-    let mut connection = sql::open_writer(&folder.database())?;
+    let mut connection = folder.open_writer()?;
     schema::establish(&mut connection, |tx| insert_library(tx, fingerprint))?;
     let id = check_library(&connection, fingerprint)?;
     sql::make_durable(&connection).map_err(sql_error)?;

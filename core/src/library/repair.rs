@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::check::{CheckReport, Part, Severity, check};
 use super::folder::{Folder, WriterLock};
 use super::forget::finish_erasure;
-use super::sql::{io_error, make_durable, open_writer, sql_error};
+use super::sql::{io_error, make_durable, sql_error};
 use super::vectors::{Vectors, named_files};
 use super::{Library, Progress, checkpoint, own_row, schema};
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::LibraryKey;
 
 /// What a repair made anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,9 +64,22 @@ impl Library {
     /// # Errors
     /// As [`Library::repair`]; `LibraryLocked` while it is open for writing elsewhere.
     pub fn repair_at(path: impl AsRef<Path>, progress: Progress<'_>) -> Result<RepairReport> {
-        let folder = Folder::existing(path.as_ref())?;
+        Self::repair_at_with(path, None, progress)
+    }
+
+    /// The same for a library that is encrypted with this key, or with none.
+    ///
+    /// # Errors
+    /// As [`Library::repair_at`], and `WrongKey` as [`Library::open_with`].
+    pub fn repair_at_with(
+        path: impl AsRef<Path>,
+        key: Option<&LibraryKey>,
+        progress: Progress<'_>,
+    ) -> Result<RepairReport> {
+        let mut folder = Folder::existing(path.as_ref())?;
         let _lock = WriterLock::take(&folder)?;
-        let mut connection = open_writer(&folder.database()).map_err(|error| folder.explain(error))?;
+        folder.unlock(key)?;
+        let mut connection = folder.open_writer().map_err(|error| folder.explain(error))?;
         if schema::accept(&connection)? != schema::VERSION {
             let message = "the library has an older schema, or is being created; open it once for writing";
             return Err(Error::new(ErrorKind::ReadOnly, message));

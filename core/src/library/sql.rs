@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
+use super::keys::FileKeys;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a statement waits for another process before it gives up.
@@ -47,6 +48,11 @@ pub(super) fn sql_error(error: rusqlite::Error) -> Error {
 pub(super) fn is_unopened(error: &Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<rusqlite::Error>());
     source.is_some_and(|error| error.sqlite_error_code() == Some(ErrorCode::CannotOpen))
+}
+
+/// Another connection is in the way.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// The shared memory of readers and writer could not be given its size.
@@ -91,12 +97,14 @@ pub(super) fn io_error(doing: &str, error: io::Error) -> Error {
 
 /// A connection that may write. WAL lets readers go on; `FULL` makes every commit durable before it returns;
 /// `secure_delete` overwrites what is deleted; no page of the database is ever mapped.
-pub(super) fn open_writer(path: &Path) -> Result<Connection> {
+pub(super) fn open_writer(path: &Path, keys: Option<&FileKeys>) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(sql_error)?;
-    configure(&connection).map_err(sql_error)?;
-    // Has an effect on an empty database only.
-    connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(sql_error)?;
+    configure(&connection, keys).map_err(sql_error)?;
+    // Has an effect on an empty database only. Of an encrypted one, the keys have said it.
+    if keys.is_none() {
+        connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(sql_error)?;
+    }
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(sql_error)?;
     if connection.is_readonly("main").map_err(sql_error)? {
         return Err(Error::new(ErrorKind::ReadOnly, "library.db is read-only; check its permissions"));
@@ -105,8 +113,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection> {
 }
 
 /// Bytes of a page of new databases. The raw embedding of a key, 2,304 bytes with SigLIP so400m, leaves almost half of
-/// a page of 4 KiB empty.
-const PAGE_BYTES: u32 = 8_192;
+/// a page of 4 KiB empty. Of every encrypted one: SQLCipher has to be told.
+pub(super) const PAGE_BYTES: u32 = 8_192;
 /// Most memory for pages of the writer: enough for the indexes' pages that a bulk import touches again and again.
 const CACHE_KIB: i32 = 16_384;
 
@@ -126,15 +134,15 @@ pub(super) fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// A connection that only reads.
-pub(super) fn open_reader(path: &Path) -> Result<Connection> {
+pub(super) fn open_reader(path: &Path, keys: Option<&FileKeys>) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(sql_error)?;
-    configure(&connection).map_err(sql_error)?;
+    configure(&connection, keys).map_err(sql_error)?;
     Ok(connection)
 }
 
 /// A connection to a file that nothing can change, on a file system that can't be written.
-pub(super) fn open_immutable(path: &Path) -> Result<Connection> {
+pub(super) fn open_immutable(path: &Path, keys: Option<&FileKeys>) -> Result<Connection> {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
@@ -145,11 +153,12 @@ pub(super) fn open_immutable(path: &Path) -> Result<Connection> {
     uri.push_str("?immutable=1");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags).map_err(sql_error)?;
-    configure(&connection).map_err(sql_error)?;
+    configure(&connection, keys).map_err(sql_error)?;
     Ok(connection)
 }
 
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
+fn configure(connection: &Connection, keys: Option<&FileKeys>) -> rusqlite::Result<()> {
+    keys.map_or(Ok(()), |keys| keys.unlock(connection))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;

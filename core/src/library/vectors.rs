@@ -144,11 +144,12 @@ impl Vectors {
     /// Writes one index. When the file that its rows lie in fails it, it is rebuilt first.
     fn write(&mut self, tx: &Connection, folder: &Folder, identity: &Identity) -> Result<Header> {
         let name = index_name(identity.modality, identity.generation);
-        let written = match self.of(identity.modality).write(folder.path(), &name, identity) {
+        let written = match self.of(identity.modality).write_sealed(folder.path(), &name, identity, folder.index_key())
+        {
             Err(WriteError::Source(error)) => {
                 tracing::warn!(%error, "index is rebuilt from the database");
                 self.rebuild(tx, identity.modality)?;
-                self.of(identity.modality).write(folder.path(), &name, identity)
+                self.of(identity.modality).write_sealed(folder.path(), &name, identity, folder.index_key())
             }
             written => written,
         };
@@ -246,7 +247,8 @@ impl Generation {
 
     /// Opens the file; its rows are read when they are looked at.
     pub(super) fn open(&self, folder: &Folder) -> Result<(Index, Header), LoadError> {
-        Index::open(File::open(folder.path().join(self.file_name()))?, &self.digest, Kernel::best())
+        let file = File::open(folder.path().join(self.file_name()))?;
+        Index::open_sealed(file, &self.digest, Kernel::best(), folder.index_key())
     }
 }
 

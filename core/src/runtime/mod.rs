@@ -54,7 +54,7 @@ impl Runtime {
     ///
     /// # Errors
     /// `ModelMissing`, `ModelCorrupt` and their like for the bundle (see [`Bundle::open`]); `LibraryLocked`,
-    /// `FingerprintMismatch` and their like for the library (see [`Library::open`]).
+    /// `FingerprintMismatch` and their like for the library (see [`Library::open_with`]).
     pub fn open(options: OpenOptions) -> Result<Self> {
         let bundle = Arc::new(Bundle::open(&options.models)?);
         let (models, settings) = (Arc::clone(&bundle), options.clone());
@@ -151,9 +151,9 @@ impl Runtime {
 
 fn open_library(options: &OpenOptions, bundle: &Bundle) -> Result<Option<Library>> {
     if !options.read_only {
-        return Library::open(&options.library, &bundle.fingerprint()).map(Some);
+        return Library::open_with(&options.library, &bundle.fingerprint(), options.key.as_ref()).map(Some);
     }
-    match Library::open_read_only(&options.library, &bundle.fingerprint()) {
+    match Library::open_read_only_with(&options.library, &bundle.fingerprint(), options.key.as_ref()) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         opened => opened.map(Some),
     }

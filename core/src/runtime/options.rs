@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::key::LibraryKey;
+
 /// Bytes of embeddings that are kept by default: several hundred photos.
 const EMBEDDING_CACHE: usize = 4 << 20;
 
@@ -16,6 +18,9 @@ pub struct OpenOptions {
     pub models: PathBuf,
     /// The library's folder.
     pub library: PathBuf,
+    /// The key of an encrypted library, with which a new one is created; none: it is plain. It is kept in memory for as
+    /// long as these options and the runtime are.
+    pub key: Option<LibraryKey>,
     /// Opens the library for reading only: any number of processes may, also beside a writer and on a read-only disk,
     /// and nothing is created where there is no library yet.
     pub read_only: bool,
@@ -40,6 +45,7 @@ impl OpenOptions {
         Self {
             models,
             library,
+            key: None,
             read_only: false,
             keep_thumbnails: false,
             threads: None,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crane_core::library::{FactFilter, Library};
 use crane_core::{ErrorKind, FactId, Modality, Result};
 
-use crate::support::{PRINT, open, record, unit};
+use crate::support::{PRINT, open, record, try_open_reader, unit};
 
 fn found(library: &Library, seed: u64) -> Vec<FactId> {
     library.search(Modality::Image, &unit(seed), 8).unwrap().iter().map(|hit| hit.fact).collect()
@@ -36,7 +36,7 @@ fn suspended_it_holds_no_file_and_still_answers() {
         let fact = writer.add(record("The tower is in Pisa.", 1)).unwrap();
         let library = if read_only {
             writer.close().unwrap();
-            Library::open_read_only(folder.path(), &PRINT).unwrap()
+            try_open_reader(folder.path(), &PRINT).unwrap()
         } else {
             writer
         };
@@ -85,7 +85,7 @@ fn a_closed_library_says_so_and_leaves_nothing_open() {
     let folder = tempfile::tempdir().unwrap();
     let library = open(folder.path());
     let fact = library.add(record("The tower is in Pisa.", 1)).unwrap();
-    let reader = Library::open_read_only(folder.path(), &PRINT).unwrap();
+    let reader = try_open_reader(folder.path(), &PRINT).unwrap();
     for library in [&reader, &library] {
         library.close().unwrap();
         library.close().unwrap();

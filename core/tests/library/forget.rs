@@ -7,7 +7,7 @@ use crane_core::index::Row;
 use crane_core::library::{Amendment, Library, NewRecord};
 use crane_core::{ErrorKind, FactState, Modality, NewFact};
 
-use crate::support::{PRINT, image, open, record, text, unit};
+use crate::support::{PRINT, image, key, open, record, text, try_open_reader, unit};
 
 /// What must not be found: the words (also as the full-text index folds them, and without a prefix it may share),
 /// the photo, and the vectors as they lie in the database and in the index.
@@ -77,7 +77,8 @@ fn nothing_of_a_forgotten_fact_is_left_in_any_file() {
     for around in [0, 30, 400] {
         let folder = tempfile::tempdir().unwrap();
         let (library, id) = with_traces(folder.path(), around);
-        assert!(present(folder.path()).len() >= 10, "the scan finds what is there");
+        let found = present(folder.path());
+        assert!(if key().is_some() { found.is_empty() } else { found.len() >= 10 }, "the scan finds what is there");
         let receipt = library.forget(id).unwrap();
         assert_eq!(present(folder.path()), Vec::<String>::new(), "with {around} facts around it");
         assert_eq!(library.receipts().unwrap(), [receipt]);
@@ -128,7 +129,7 @@ fn readers_in_other_connections_lose_it_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let (library, id) = with_traces(folder.path(), 3);
     library.enable(id).unwrap();
-    let reader = Library::open_read_only(folder.path(), &PRINT).unwrap();
+    let reader = try_open_reader(folder.path(), &PRINT).unwrap();
     assert_eq!(reader.search(Modality::Image, &unit(7_001), 1).unwrap()[0].fact, id);
     library.forget(id).unwrap();
     assert_ne!(reader.search(Modality::Image, &unit(7_001), 1).unwrap()[0].fact, id);

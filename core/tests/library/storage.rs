@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crane_core::library::{FactFilter, Library};
 use crane_core::{ErrorKind, Modality};
 
-use crate::support::{PRINT, open, record, unit};
+use crate::support::{PRINT, open, record, try_open, try_open_reader, unit};
 
 struct Mounted(tempfile::TempDir);
 
@@ -68,7 +68,7 @@ fn a_full_disk_is_said_to_be_full_and_harms_nothing() {
 #[test]
 fn a_disk_too_small_for_a_library_is_said_to_be_full() {
     let Some(disk) = Mounted::new("size=16k") else { return };
-    let error = Library::open(disk.path().join("library"), &PRINT).err().unwrap();
+    let error = try_open(disk.path().join("library"), &PRINT).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
 }
 
@@ -80,10 +80,10 @@ fn a_read_only_file_system_can_be_read_and_says_so_to_writers() {
     let id = library.add(record("Carved in stone.", 1)).unwrap().id;
     library.close().unwrap();
     assert!(disk.remount("ro"));
-    let error = Library::open(&path, &PRINT).err().unwrap();
+    let error = try_open(&path, &PRINT).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
-    assert_eq!(Library::open(disk.path().join("new"), &PRINT).err().unwrap().kind(), ErrorKind::ReadOnly);
-    let library = Library::open_read_only(&path, &PRINT).unwrap();
+    assert_eq!(try_open(disk.path().join("new"), &PRINT).err().unwrap().kind(), ErrorKind::ReadOnly);
+    let library = try_open_reader(&path, &PRINT).unwrap();
     assert_eq!(library.search(Modality::Image, &unit(1), 1).unwrap()[0].fact, id);
     assert_eq!(library.get(id).unwrap().id, id);
 }

@@ -3,13 +3,54 @@
 use std::path::Path;
 
 use crane_core::library::{ImageKey, Library, NewRecord, TextKey};
-use crane_core::{EMBEDDING_DIM, Embedding, Fingerprint, NewFact, RawEmbedding};
+use crane_core::{EMBEDDING_DIM, Embedding, Fingerprint, LibraryKey, NewFact, RawEmbedding, Result};
+use rusqlite::{Connection, OpenFlags};
 
 pub const RAW_DIM: u32 = 24;
 pub const PRINT: Fingerprint = Fingerprint { encoders: [1; 32], head: [2; 32], raw_dim: RAW_DIM };
 
+const KEY: [u8; 32] = [0xC7; 32];
+
+/// With the feature `encryption` every suite runs on encrypted libraries.
+pub fn key() -> Option<LibraryKey> {
+    LibraryKey::SUPPORTED.then(|| LibraryKey::from_bytes(KEY))
+}
+
 pub fn open(path: &Path) -> Library {
-    Library::open(path, &PRINT).unwrap()
+    try_open(path, &PRINT).unwrap()
+}
+
+pub fn try_open(path: impl AsRef<Path>, print: &Fingerprint) -> Result<Library> {
+    Library::open_with(path, print, key().as_ref())
+}
+
+pub fn try_open_reader(path: impl AsRef<Path>, print: &Fingerprint) -> Result<Library> {
+    Library::open_read_only_with(path, print, key().as_ref())
+}
+
+/// SQLite's own view of a library's database.
+pub fn database(folder: &Path) -> rusqlite::Result<Connection> {
+    let path = folder.join("library.db");
+    let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    #[cfg(feature = "encryption")]
+    {
+        connection.pragma_update(None, "key", raw_key(&std::fs::read(&path).unwrap()[..16]))?;
+        connection.pragma_update(None, "cipher_page_size", 8_192)?;
+    }
+    Ok(connection)
+}
+
+/// What `docs/ENCRYPTION.md` says that SQLCipher is given.
+#[cfg(feature = "encryption")]
+fn raw_key(salt: &[u8]) -> String {
+    let hkdf = hkdf::Hkdf::<sha2::Sha256>::new(Some(salt), &KEY);
+    let derived = ["crane database cipher", "crane database mac"].map(|purpose| {
+        let mut key = [0_u8; 32];
+        hkdf.expand(purpose.as_bytes(), &mut key).unwrap();
+        key
+    });
+    let hex: String = derived.as_flattened().iter().chain(salt).map(|byte| format!("{byte:02x}")).collect();
+    format!("x'{hex}'")
 }
 
 /// A unit vector of f16 values that differs for every seed.

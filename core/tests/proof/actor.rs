@@ -8,7 +8,7 @@ use crane_core::{FactId, FactState, Modality, NewFact, Result};
 
 use crate::model::{KeyNumber, Label, Model, Op};
 use crate::script::Numbers;
-use crate::support::{PRINT, raw, unit};
+use crate::support::{PRINT, raw, try_open, unit};
 
 /// A word of twelve letters for a number; no two begin alike.
 pub fn word(number: u64) -> String {
@@ -103,7 +103,7 @@ impl Actor {
     }
 
     pub fn open(&mut self) -> Result<()> {
-        self.library = Some(Library::open(&self.folder, &PRINT)?);
+        self.library = Some(try_open(&self.folder, &PRINT)?);
         Ok(())
     }
 

@@ -8,11 +8,10 @@ use std::path::Path;
 use crane_core::index::Row;
 use crane_core::library::{FactFilter, Library};
 use crane_core::{Fact, FactId, FactState, Modality};
-use rusqlite::{Connection, OpenFlags};
 
 use crate::actor::{statement, word_of, words_of};
 use crate::model::{KeyNumber, Known, Label, Model, Op};
-use crate::support::{PRINT, RAW_DIM, unit};
+use crate::support::{PRINT, RAW_DIM, database, try_open, unit};
 
 const STATES: [FactState; 5] =
     [FactState::Active, FactState::Disabled, FactState::Superseded, FactState::Deleted, FactState::Forgotten];
@@ -38,7 +37,7 @@ pub fn verify_folder(folder: &Path, library: &Library, model: &Model) -> Found {
 
 /// Opens a library after a crash: in which state it is, the acknowledged one or the one after the operation under way.
 pub fn recovered<'a>(folder: &Path, done: &'a Model, under_way: Option<(&Op, &'a Model)>) -> Found<&'a Model> {
-    let library = said("opening", Library::open(folder, &PRINT))?;
+    let library = said("opening", try_open(folder, &PRINT))?;
     let Err(what) = verify_folder(folder, &library, done) else { return Ok(done) };
     let Some((op, next)) = under_way else { return Err(format!("not the acknowledged state: {what}")) };
     let found = verify_folder(folder, &library, next).map(|()| next);
@@ -134,7 +133,7 @@ fn history(library: &Library, model: &Model) -> Found {
 /// SQLite's own checks of the database and of its full text.
 fn sound(folder: &Path) -> Found {
     let check = || -> rusqlite::Result<String> {
-        let database = Connection::open_with_flags(folder.join("library.db"), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let database = database(folder)?;
         database.execute("INSERT INTO fact_text (fact_text, rank) VALUES ('integrity-check', 1)", [])?;
         database.query_row("PRAGMA integrity_check", [], |row| row.get(0))
     };

@@ -35,6 +35,7 @@ Exit codes:
    26  the storage device failed
    28  it was closed before (not from the command line)
    29  the fact pack is damaged, altered or newer than this version
+   30  the library is encrypted: its key is missing or another one, or it is not encrypted and a key was given
   130  cancelled (Ctrl-C)";
 
 #[derive(Parser)]
@@ -56,6 +57,10 @@ pub(crate) struct Place {
     /// Folder of the model bundle [default: models/tiny here or in a folder above]
     #[arg(long, global = true, env = "CRANE_MODELS", value_name = "DIR")]
     pub(crate) models: Option<PathBuf>,
+
+    /// File with the key of an encrypted library (see `library encrypt`)
+    #[arg(long, global = true, env = "CRANE_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
 
     /// Print one JSON value instead of text; errors become JSON on standard error
     #[arg(long, global = true)]
@@ -120,6 +125,16 @@ pub(crate) enum LibraryCommand {
     Export(ExportArgs),
     /// Take in a fact pack: look at it first, then all of it at once
     Import(ImportArgs),
+    /// Encrypt the library with the key in `--key-file`; where there is no such file, a new key is written to it
+    Encrypt,
+    /// Make the library plain again
+    Decrypt,
+    /// Encrypt the library anew with another key
+    Rekey {
+        /// The file with the new key; where there is none, a new key is written to it
+        #[arg(long, value_name = "FILE")]
+        new_key_file: PathBuf,
+    },
     /// Make a key to sign fact packs with
     Keygen {
         /// The file to write the secret key to; it must not exist yet

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crane_core::{CancelToken, Error, ErrorKind, OpenOptions, Result, Runtime};
 
 use crate::args::Place;
+use crate::key;
 
 /// The options that every command shares.
 pub(crate) struct Context {
@@ -14,25 +15,26 @@ pub(crate) struct Context {
     pub(crate) library: PathBuf,
     pub(crate) json: bool,
     pub(crate) verbose: bool,
+    key_file: Option<PathBuf>,
     threads: Option<NonZeroU32>,
 }
 
 impl Context {
     pub(crate) fn new(place: Place) -> Self {
-        let Place { library, models, json, verbose, threads } = place;
+        let Place { library, models, key_file, json, verbose, threads } = place;
         let models = models.unwrap_or_else(default_models);
         let library = library.unwrap_or_else(|| default_library(&env_path));
-        Self { models, library, json, verbose, threads }
+        Self { models, library, json, verbose, key_file, threads }
     }
 
     /// Opens for reading: nothing is created, and other processes don't mind.
     pub(crate) fn reader(&self) -> Result<Runtime> {
-        Runtime::open(OpenOptions { read_only: true, ..self.options() })
+        Runtime::open(OpenOptions { read_only: true, ..self.options()? })
     }
 
     /// Opens for changes.
     pub(crate) fn writer(&self) -> Result<Runtime> {
-        Runtime::open(self.options())
+        Runtime::open(self.options()?)
     }
 
     /// The error of a command that needs a library where there is none.
@@ -40,8 +42,15 @@ impl Context {
         Error::new(ErrorKind::NotFound, format!("there is no library in {}", self.library.display()))
     }
 
-    pub(crate) fn options(&self) -> OpenOptions {
-        OpenOptions { threads: self.threads, ..OpenOptions::new(&self.models, &self.library) }
+    pub(crate) fn options(&self) -> Result<OpenOptions> {
+        let key = self.key_file.as_deref().map(key::read).transpose()?;
+        Ok(OpenOptions { threads: self.threads, key, ..OpenOptions::new(&self.models, &self.library) })
+    }
+
+    /// The file with the library's key, for commands that are about it.
+    pub(crate) fn key_file(&self) -> Result<&Path> {
+        let missing = "say which file holds the library's key: --key-file FILE";
+        self.key_file.as_deref().ok_or_else(|| Error::new(ErrorKind::InvalidInput, missing))
     }
 }
 

@@ -40,7 +40,7 @@ fn add(context: &Context, args: AddArgs) -> Result<(), Failure> {
     let AddArgs { statement, subject, target, image, text, source, note, keep_thumbnails } = args;
     let images = image.iter().map(|path| photo::read(path)).collect::<crane_core::Result<_>>()?;
     let new = NewFact { statement, subject, target, images, texts: text, source, note, ..NewFact::default() };
-    let runtime = Runtime::open(OpenOptions { keep_thumbnails, ..context.options() })?;
+    let runtime = Runtime::open(OpenOptions { keep_thumbnails, ..context.options()? })?;
     done(context, &runtime.add_fact(new)?, "added")
 }
 

@@ -82,7 +82,8 @@ fn exit_code(kind: ErrorKind) -> u8 {
         | ErrorKind::ReadOnly
         | ErrorKind::StorageFailed
         | ErrorKind::Closed
-        | ErrorKind::PackCorrupt => u8::try_from(kind as i32).map_or(u8::MAX, |number| FIRST_CODE + number),
+        | ErrorKind::PackCorrupt
+        | ErrorKind::WrongKey => u8::try_from(kind as i32).map_or(u8::MAX, |number| FIRST_CODE + number),
     }
 }
 

@@ -7,14 +7,17 @@ use crane_core::library::Stat;
 use crate::args::LibraryCommand;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::pack;
 use crate::screen::{self, BOLD, DIM};
+use crate::{key, pack};
 
 pub(crate) fn run(context: &Context, command: &LibraryCommand) -> Result<(), Failure> {
     match command {
         LibraryCommand::Stat => stat(context),
         LibraryCommand::Export(args) => pack::export(context, args),
         LibraryCommand::Import(args) => pack::import(context, args),
+        LibraryCommand::Encrypt => key::encrypt(context),
+        LibraryCommand::Decrypt => key::decrypt(context),
+        LibraryCommand::Rekey { new_key_file } => key::rekey(context, new_key_file),
         LibraryCommand::Keygen { file } => pack::keygen(context, file),
     }
 }

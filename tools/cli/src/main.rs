@@ -8,6 +8,7 @@ mod demo;
 mod eval;
 mod fact;
 mod failure;
+mod key;
 mod library;
 mod pack;
 mod photo;

@@ -80,7 +80,7 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<(), Failure
 
 pub(crate) fn keygen(context: &Context, file: &Path) -> Result<(), Failure> {
     let key = SecretKey::generate()?;
-    write_secret(file, &key)?;
+    write_secret(file, &key.expose())?;
     let public_key = key.public();
     if context.json {
         return Ok(screen::json(&KeyView { file, public_key })?);
@@ -266,7 +266,7 @@ fn read_key(file: &Path) -> crane_core::Result<SecretKey> {
 }
 
 /// What a key's file holds; longer ones hold something else.
-fn read_line(file: &Path) -> crane_core::Result<String> {
+pub(crate) fn read_line(file: &Path) -> crane_core::Result<String> {
     let mut bytes = Vec::new();
     let read = File::open(file).and_then(|open| open.take(200).read_to_end(&mut bytes));
     read.map_err(|error| photo::unreadable(error, file))?;
@@ -274,13 +274,13 @@ fn read_line(file: &Path) -> crane_core::Result<String> {
 }
 
 /// A new file that only its owner may read; a key that is there is not lost.
-fn write_secret(file: &Path, key: &SecretKey) -> crane_core::Result<()> {
+pub(crate) fn write_secret(file: &Path, text: &str) -> crane_core::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = options.open(file).and_then(|mut out| {
-        writeln!(out, "{}", key.expose())?;
+        writeln!(out, "{text}")?;
         out.sync_all()
     });
     written.map_err(|error| {

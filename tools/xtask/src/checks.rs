@@ -8,12 +8,13 @@ use crate::{Result, cargo, dependencies};
 type Check = (&'static str, fn(&BuildEnv) -> Result);
 
 /// Cheap checks first, so that a slip is told in seconds.
-const CHECKS: [Check; 5] = [
+const CHECKS: [Check; 6] = [
     ("formatting", formatting),
     ("dependencies", |_| dependencies::check()),
     ("clippy", clippy),
     ("documentation", documentation),
     ("tests", tests),
+    ("encryption", encryption),
 ];
 
 /// Runs every check in order and stops at the first that fails.
@@ -45,4 +46,19 @@ fn documentation(env: &BuildEnv) -> Result {
 
 fn tests(env: &BuildEnv) -> Result {
     cargo::run("the tests", env, &["test", "--workspace", "--no-fail-fast"], &[])
+}
+
+/// The library's suites with the feature `encryption`. By itself, without models and their runtimes: SQLCipher would take
+/// SQLite's place in everything, and the features of few other packages would stay the same.
+fn encryption(env: &BuildEnv) -> Result {
+    if let Some(missing) = setup::missing_for_openssl() {
+        println!("    SKIPPED: building OpenSSL for SQLCipher needs {missing}");
+        return Ok(());
+    }
+    let package = ["-p", "crane-core", "--no-default-features", "--features", "encryption"];
+    let clippy = [&["clippy"], &package[..], &["--all-targets", "--", "-D", "warnings"]].concat();
+    cargo::run("clippy with encryption", env, &clippy, &[])?;
+    let tests =
+        [&["test"], &package[..], &["--no-fail-fast", "--lib", "--test", "library", "--test", "proof"]].concat();
+    cargo::run("the tests of encryption", env, &tests, &[])
 }

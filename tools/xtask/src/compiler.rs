@@ -62,6 +62,11 @@ pub(crate) fn find_make() -> bool {
     shell::works("make", &["--version"]) || shell::works("gmake", &["--version"])
 }
 
+/// perl with the modules that OpenSSL's `Configure` loads: some systems bring a perl without them.
+pub(crate) fn find_perl() -> bool {
+    shell::works("perl", &["-MFindBin", "-MIPC::Cmd", "-MFile::Compare", "-MFile::Copy", "-MTime::Piece", "-e", "1"])
+}
+
 /// ninja on the path.
 pub(crate) fn find_ninja() -> Option<PathBuf> {
     shell::find_on_path("ninja").filter(|file| shell::works(file, &["--version"]))

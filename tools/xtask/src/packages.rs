@@ -13,6 +13,7 @@ struct Manager {
     cmake: &'static str,
     make: &'static str,
     libclang: &'static str,
+    perl: &'static str,
 }
 
 const MANAGERS: [Manager; 5] = [
@@ -24,6 +25,7 @@ const MANAGERS: [Manager; 5] = [
         cmake: "cmake",
         make: "make",
         libclang: "libclang-dev",
+        perl: "perl",
     },
     Manager {
         program: "dnf",
@@ -33,6 +35,7 @@ const MANAGERS: [Manager; 5] = [
         cmake: "cmake",
         make: "make",
         libclang: "clang-devel",
+        perl: "perl",
     },
     Manager {
         program: "apk",
@@ -42,6 +45,7 @@ const MANAGERS: [Manager; 5] = [
         cmake: "cmake",
         make: "make",
         libclang: "clang-dev",
+        perl: "perl",
     },
     Manager {
         program: "pacman",
@@ -51,6 +55,7 @@ const MANAGERS: [Manager; 5] = [
         cmake: "cmake",
         make: "make",
         libclang: "clang",
+        perl: "perl",
     },
     Manager {
         program: "zypper",
@@ -60,6 +65,7 @@ const MANAGERS: [Manager; 5] = [
         cmake: "cmake",
         make: "make",
         libclang: "clang-devel",
+        perl: "perl",
     },
 ];
 
@@ -74,6 +80,7 @@ impl Manager {
             Tool::Cmake => self.cmake,
             Tool::Make => self.make,
             Tool::Libclang => self.libclang,
+            Tool::Perl => self.perl,
         };
         tools.iter().map(name).collect()
     }
@@ -136,7 +143,7 @@ mod tests {
     #[test]
     fn every_tool_has_a_package() {
         for manager in &MANAGERS {
-            let packages = manager.packages(&[Tool::Cxx, Tool::Cmake, Tool::Make, Tool::Libclang]);
+            let packages = manager.packages(&[Tool::Cxx, Tool::Cmake, Tool::Make, Tool::Libclang, Tool::Perl]);
             assert!(packages.iter().all(|name| !name.is_empty()), "{}", manager.program);
         }
     }

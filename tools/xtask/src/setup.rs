@@ -19,6 +19,8 @@ pub(crate) enum Tool {
     Make,
     /// libclang, which bindgen loads, with headers that it can read.
     Libclang,
+    /// perl with its own modules, which configures OpenSSL: for the feature `encryption` alone.
+    Perl,
 }
 
 impl fmt::Display for Tool {
@@ -28,6 +30,7 @@ impl fmt::Display for Tool {
             Self::Cmake => "cmake",
             Self::Make => "make",
             Self::Libclang => "libclang",
+            Self::Perl => "perl",
         })
     }
 }
@@ -90,6 +93,21 @@ pub(crate) fn build_env() -> Result<BuildEnv> {
         [] => Ok(found.env()),
         missing => Err(advice(missing)),
     }
+}
+
+/// What OpenSSL's build still lacks once it was looked for and, where that is allowed, installed; with the command that
+/// installs it.
+pub(crate) fn missing_for_openssl() -> Option<String> {
+    let missing = || -> Vec<Tool> {
+        let found = [(Tool::Perl, compiler::find_perl()), (Tool::Make, compiler::find_make())];
+        found.into_iter().filter(|(_, found)| !found).map(|(tool, _)| tool).collect()
+    };
+    if !missing().is_empty() && packages::may_install() {
+        packages::install(&missing());
+    }
+    let missing = missing();
+    let names: Vec<String> = missing.iter().map(Tool::to_string).collect();
+    (!missing.is_empty()).then(|| format!("{}: {}", names.join(" and "), packages::by_hand(&missing)))
 }
 
 fn advice(missing: &[Tool]) -> String {

@@ -19,6 +19,7 @@ use super::folder::Folder;
 use super::sql::sql_error;
 use super::{Library, Progress, TELL_EVERY, schema};
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::LibraryKey;
 use crate::types::FactId;
 
 /// Most facts that a finding names.
@@ -114,7 +115,20 @@ impl Library {
     /// written by a later version; `ReadOnly` for an older schema, which the next opening upgrades; else as
     /// [`Library::check`].
     pub fn check_at(path: impl AsRef<Path>, progress: Progress<'_>) -> Result<CheckReport> {
-        let folder = Folder::existing(path.as_ref())?;
+        Self::check_at_with(path, None, progress)
+    }
+
+    /// The same for a library that is encrypted with this key, or with none.
+    ///
+    /// # Errors
+    /// As [`Library::check_at`], and `WrongKey` as [`Library::open_with`].
+    pub fn check_at_with(
+        path: impl AsRef<Path>,
+        key: Option<&LibraryKey>,
+        progress: Progress<'_>,
+    ) -> Result<CheckReport> {
+        let mut folder = Folder::existing(path.as_ref())?;
+        folder.unlock(key)?;
         let mut connection = folder.open_reader()?;
         check(&mut connection, &folder, progress)
     }

@@ -31,7 +31,7 @@ pub(super) fn rescue(folder: &Path) -> Result<Connection> {
 
 /// Takes rows until SQLite finds a page that it can't read; an error says that there may be more.
 fn through_sqlite(rescued: &Connection, folder: &Path, (table, columns): (&str, usize)) -> Result<()> {
-    let damaged = open_reader(&folder.join("library.db"))?;
+    let damaged = open_reader(&folder.join("library.db"), None)?;
     let mut rows = damaged.prepare(&format!("SELECT * FROM {table} NOT INDEXED")).map_err(sql_error)?;
     let mut rows = rows.query([]).map_err(sql_error)?;
     while let Some(row) = rows.next().map_err(sql_error)? {

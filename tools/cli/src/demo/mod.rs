@@ -64,7 +64,7 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<(), Failure> {
     let temporary = tempfile::tempdir()
         .map_err(|error| Error::new(ErrorKind::StorageFailed, "no temporary folder can be made").with_source(error))?;
     let library = temporary.path().join("library");
-    let runtime = Runtime::open(OpenOptions { library, ..context.options() })?;
+    let runtime = Runtime::open(OpenOptions { library, ..context.options()? })?;
 
     let told = if context.json {
         tell(&runtime, &story, &mut io::sink())?

@@ -77,7 +77,7 @@ fn chosen(cases: Vec<Case>, args: &EvalArgs) -> Vec<Case> {
 fn build(context: &Context, folder: &Path, library: &str) -> Result<Bench> {
     let temporary = tempfile::tempdir()
         .map_err(|error| Error::new(ErrorKind::StorageFailed, "no temporary folder can be made").with_source(error))?;
-    let runtime = Runtime::open(OpenOptions { library: temporary.path().join("library"), ..context.options() })?;
+    let runtime = Runtime::open(OpenOptions { library: temporary.path().join("library"), ..context.options()? })?;
     let all = cases::facts(folder, library)?;
     let bar = progress(all.len(), &format!("telling {library}"));
     let mut facts = HashMap::new();

@@ -1,0 +1,144 @@
+//! What encryption costs, plain and encrypted in turns:
+//! `cargo run --release --no-default-features --features encryption --example encryption_bench -- [facts] [rounds]`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench: it reports by printing, and a panic is a report"
+)]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crane_core::library::{ImageKey, Library, NewRecord, TextKey};
+use crane_core::{EMBEDDING_DIM, Embedding, Fingerprint, LibraryKey, Modality, NewFact, RawEmbedding};
+
+const RAW_DIM: u32 = 1152;
+const PRINT: Fingerprint = Fingerprint { encoders: [1; 32], head: [2; 32], raw_dim: RAW_DIM };
+const BULK: u64 = 10_000;
+
+fn main() {
+    let mut words = std::env::args().skip(1).filter_map(|word| word.parse().ok());
+    let (facts, rounds) = (words.next().unwrap_or(100_000), words.next().unwrap_or(11));
+    let folder = tempfile::tempdir().unwrap();
+    let keys = [None, Some(LibraryKey::from_bytes([7; 32]))];
+    let paths = ["plain", "sealed"].map(|name| folder.path().join(name));
+    let mut tables: [Table; 2] = Default::default();
+    for round in 0..facts / BULK {
+        for (side, table) in tables.iter_mut().enumerate() {
+            fill(&paths[side], keys[side].as_ref(), round, table);
+        }
+    }
+    for round in 0..rounds {
+        for (side, table) in tables.iter_mut().enumerate() {
+            open(&paths[side], keys[side].as_ref(), round, table);
+        }
+    }
+    println!("{facts} facts, a photo and a text key each, raw_dim {RAW_DIM}; medians of {rounds} rounds, in turns");
+    println!("{:34} {:>12} {:>12} {:>7}", "", "plain", "encrypted", "ratio");
+    let [plain, sealed] = &tables;
+    for (at, (name, _)) in plain.0.iter().enumerate() {
+        let (a, b) = (plain.median(at), sealed.median(at));
+        println!("{name:34} {a:>12.3} {b:>12.3} {:>7.2}", b / a);
+    }
+    change_keys(&paths[0]);
+}
+
+/// What was measured, by name, in the order of its first time.
+#[derive(Default)]
+struct Table(Vec<(&'static str, Vec<f64>)>);
+
+impl Table {
+    fn note(&mut self, name: &'static str, value: f64) {
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => values.push(value),
+            None => self.0.push((name, vec![value])),
+        }
+    }
+
+    fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let done = work();
+        self.note(name, millis(begun.elapsed()));
+        done
+    }
+
+    fn median(&self, at: usize) -> f64 {
+        let mut values = self.0[at].1.clone();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    }
+}
+
+fn fill(path: &Path, key: Option<&LibraryKey>, round: u64, table: &mut Table) {
+    let records: Vec<NewRecord> = (0..BULK).map(|n| record(round * BULK + n)).collect();
+    let library = Library::open_with(path, &PRINT, key).unwrap();
+    table.time("bulk import of 10,000, ms", || library.add_all(&records).unwrap());
+    table.time("flush, ms", || library.flush().unwrap());
+    library.close().unwrap();
+}
+
+fn open(path: &Path, key: Option<&LibraryKey>, round: u64, table: &mut Table) {
+    let query = unit(round);
+    let library = table.time("open to first search, ms", || {
+        let library = Library::open_with(path, &PRINT, key).unwrap();
+        library.search(Modality::Image, &query, 5).unwrap();
+        library
+    });
+    table.time("second search, ms", || library.search(Modality::Image, &unit(round + 1), 5).unwrap());
+    table.time("reading all rows, ms", || library.warm_up().unwrap());
+    for n in 0..5 {
+        table.time("search in memory, ms", || library.search(Modality::Image, &unit(round + 7 * n), 5).unwrap());
+    }
+    let one = record((1 << 40) + round);
+    let fact = table.time("add, durable, ms", || library.add(one).unwrap());
+    table.time("reading a fact, ms", || library.get(fact.id).unwrap());
+    table.time("full-text lookup, ms", || library.lookup("Brasenose", 20).unwrap());
+    library.undo().unwrap();
+    library.close().unwrap();
+    let size = |wanted: fn(&str) -> bool| {
+        let files = std::fs::read_dir(path).unwrap().map(Result::unwrap);
+        let files = files.filter(|file| wanted(&file.file_name().to_string_lossy()));
+        files.map(|file| file.metadata().unwrap().len()).sum::<u64>() as f64 / 1e6
+    };
+    table.note("database, MB", size(|name| name == "library.db"));
+    table.note("index files, MB", size(|name| name.ends_with(".idx")));
+}
+
+/// Encrypts the plain library, changes the key and decrypts it again.
+fn change_keys(path: &Path) {
+    let keys = [LibraryKey::from_bytes([8; 32]), LibraryKey::from_bytes([9; 32])];
+    let mut table = Table::default();
+    table.time("encrypt", || Library::encrypt(path, &keys[0]).unwrap());
+    table.time("rekey", || Library::rekey(path, &keys[0], &keys[1]).unwrap());
+    table.time("decrypt", || Library::decrypt(path, &keys[1]).unwrap());
+    let passphrase = LibraryKey::from_passphrase("a horse of another colour").unwrap();
+    Library::encrypt(path, &passphrase).unwrap();
+    table.time("open with a passphrase", || Library::open_with(path, &PRINT, Some(&passphrase)).unwrap());
+    for (name, values) in table.0 {
+        println!("{name:34} {:>12.0} ms", values[0]);
+    }
+}
+
+fn record(n: u64) -> NewRecord {
+    let embedding = unit(n);
+    let raw = RawEmbedding(embedding.0.iter().cycle().take(RAW_DIM as usize).copied().collect());
+    let statement = format!("Building number {n} is Brasenose College, which stands in {} Lane in Oxford.", n * 7919);
+    let fact = NewFact { statement: statement.clone(), target: Some("Oxford".into()), ..NewFact::default() };
+    let image = ImageKey { raw: raw.clone(), embedding: embedding.clone(), thumbnail: None };
+    NewRecord { fact, images: vec![image], texts: vec![TextKey { text: statement, raw, embedding }] }
+}
+
+fn unit(seed: u64) -> Embedding {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mut values: [f32; EMBEDDING_DIM] = std::array::from_fn(|_| {
+        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
+    });
+    let length = values.iter().map(|v| v * v).sum::<f32>().sqrt();
+    values.iter_mut().for_each(|v| *v /= length);
+    Embedding(values)
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
