@@ -20,18 +20,18 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// Reads header, entries and coarse codes of the generation whose header has this digest; the rows stay in the
-    /// file. A generation without rows has no base.
+    /// Reads header, entries and coarse codes of the generation whose header has this digest, or any; the rows stay in
+    /// the file. A generation without rows has no base.
     pub(super) fn open(
         file: File,
-        digest: &[u8; 32],
+        digest: Option<&[u8; 32]>,
         key: Option<&SealKey>,
     ) -> Result<(Header, Vec<Entry>, Option<Self>), LoadError> {
         let file = PageFile::open(file, key)?;
         let mut page = [0; PAGE_LEN];
         file.read(0, &mut page)?;
         let header = Header::decode(page.first_chunk().expect("shorter than a page"), file.len())?;
-        if header.digest() != *digest {
+        if digest.is_some_and(|digest| header.digest() != *digest) {
             return Err(Damage("the database names another file".into()).into());
         }
         let layout = Layout::of(header.count).ok_or_else(|| Damage("too many rows for this machine".into()))?;

@@ -24,19 +24,31 @@ pub(super) const PRELUDE_LEN: usize = AT_SALT + SALT_LEN;
 const MAGIC: [u8; 8] = *b"CRANESEL";
 const VERSION: u32 = 1;
 const AT_VERSION: usize = 8;
-const AT_SALT: usize = AT_VERSION + 8;
+const AT_LIBRARY_SALT: usize = AT_VERSION + 8;
+const AT_SALT: usize = AT_LIBRARY_SALT + LIBRARY_SALT_LEN;
+const LIBRARY_SALT_LEN: usize = 16;
 const SALT_LEN: usize = 32;
 const TAG_LEN: usize = 16;
 /// So that keys of files are keys of nothing else.
 const DOMAIN: &[u8] = b"crane index file";
 
 /// What the index files of one library are sealed with. Wiped from memory when dropped.
-pub struct SealKey(Zeroizing<[u8; 32]>);
+pub struct SealKey {
+    key: Zeroizing<[u8; 32]>,
+    library_salt: [u8; LIBRARY_SALT_LEN],
+}
 
 impl SealKey {
-    /// A key of 32 bytes that nobody can guess.
-    pub const fn new(key: Zeroizing<[u8; 32]>) -> Self {
-        Self(key)
+    /// A key of 32 bytes that nobody can guess, and the salt it was derived with: no secret, but lost with the first
+    /// page of the database if it stood there alone.
+    pub const fn new(key: Zeroizing<[u8; 32]>, library_salt: [u8; LIBRARY_SALT_LEN]) -> Self {
+        Self { key, library_salt }
+    }
+
+    /// The salt that a sealed file states; nothing of it is verified.
+    pub(crate) fn salt_in(file: &mut File) -> Option<[u8; LIBRARY_SALT_LEN]> {
+        let prelude = read_prelude(file).ok()?;
+        prelude[AT_LIBRARY_SALT..].first_chunk().copied()
     }
 }
 
@@ -61,28 +73,21 @@ impl FileSeal {
         let mut prelude = [0; PRELUDE_LEN];
         prelude[..AT_VERSION].copy_from_slice(&MAGIC);
         prelude[AT_VERSION..AT_VERSION + 4].copy_from_slice(&VERSION.to_le_bytes());
+        prelude[AT_LIBRARY_SALT..AT_SALT].copy_from_slice(&key.library_salt);
         getrandom::fill(&mut prelude[AT_SALT..]).map_err(io::Error::other)?;
         Ok(Self::derive(key, prelude))
     }
 
     /// Of an existing file, whose prelude is read from its beginning.
     pub(super) fn open(key: &SealKey, file: &mut File) -> Result<Self, LoadError> {
-        let mut prelude = [0; PRELUDE_LEN];
-        file.read_exact(&mut prelude)?;
-        if prelude[..AT_VERSION] != MAGIC {
-            return Err(Damage("it is not sealed".into()).into());
-        }
-        if prelude[AT_VERSION..AT_SALT] != u64::from(VERSION).to_le_bytes() {
-            return Err(Damage("its seal is of another version".into()).into());
-        }
-        Ok(Self::derive(key, prelude))
+        Ok(Self::derive(key, read_prelude(file)?))
     }
 
     /// The whole prelude goes into the key: a byte of it that is altered gives a key that opens no page.
     fn derive(key: &SealKey, prelude: [u8; PRELUDE_LEN]) -> Self {
         let (named, salt) = prelude.split_at(AT_SALT);
         let mut bytes = Zeroizing::new([0; 32]);
-        Hkdf::<Sha256>::new(Some(salt), &*key.0)
+        Hkdf::<Sha256>::new(Some(salt), &*key.key)
             .expand_multi_info(&[DOMAIN, named], &mut *bytes)
             .expect("HKDF-SHA256 gives up to 8,160 bytes");
         Self { prelude, cipher: ChaCha20Poly1305::new(&Key::from(*bytes)) }
@@ -105,6 +110,18 @@ impl FileSeal {
         let opened = self.cipher.decrypt_inout_detached(&nonce(number), &[], buffer, &(*tag).into());
         opened.map_err(|_| Damage("a page was sealed with another key, or altered".into()))
     }
+}
+
+fn read_prelude(file: &mut File) -> Result<[u8; PRELUDE_LEN], LoadError> {
+    let mut prelude = [0; PRELUDE_LEN];
+    file.read_exact(&mut prelude)?;
+    if prelude[..AT_VERSION] != MAGIC {
+        return Err(Damage("it is not sealed".into()).into());
+    }
+    if prelude[AT_VERSION..AT_LIBRARY_SALT] != u64::from(VERSION).to_le_bytes() {
+        return Err(Damage("its seal is of another version".into()).into());
+    }
+    Ok(prelude)
 }
 
 fn nonce(number: u64) -> Nonce {

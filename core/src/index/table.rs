@@ -82,8 +82,14 @@ impl Index {
         kernel: Kernel,
         key: Option<&SealKey>,
     ) -> Result<(Self, Header), LoadError> {
-        let (header, entries, base) = Base::open(file, digest, key)?;
+        let (header, entries, base) = Base::open(file, Some(digest), key)?;
         Ok((Self { entries, base, ..Self::new(kernel) }, header))
+    }
+
+    /// Opens a generation whatever its digest: what it holds agrees with its own checksums, and with nothing else.
+    pub(crate) fn open_unnamed(file: File, kernel: Kernel, key: Option<&SealKey>) -> Result<Self, LoadError> {
+        let (_, entries, base) = Base::open(file, None, key)?;
+        Ok(Self { entries, base, ..Self::new(kernel) })
     }
 
     /// The same index with another way to scan codes.

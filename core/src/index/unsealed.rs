@@ -1,4 +1,4 @@
-//! What stands in for [`seal`](../docs/ENCRYPTION.md) in builds without the feature `encryption`: types without values,
+//! What stands in for `seal` in builds without the feature `encryption`: types without values,
 //! so that no code elsewhere has to ask for the feature.
 
 use std::fs::File;
@@ -12,6 +12,12 @@ pub(super) const PRELUDE_LEN: usize = 0;
 /// What the index files of one library are sealed with: nothing, in this build.
 #[derive(Debug)]
 pub enum SealKey {}
+
+impl SealKey {
+    pub(crate) fn salt_in(_: &mut File) -> Option<[u8; 16]> {
+        None
+    }
+}
 
 pub(super) enum FileSeal {}
 

@@ -9,7 +9,7 @@ use super::schema;
 use super::sql::{PAGE_BYTES, damaged, io_error};
 use crate::error::Result;
 
-const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+pub(super) const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// What the first bytes of `library.db` say.
 pub(super) enum Content {

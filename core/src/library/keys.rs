@@ -2,13 +2,17 @@
 
 use std::fmt::Write as _;
 
+use aes::Aes256;
 use argon2::{Algorithm, Argon2, Params, Version};
+use cbc::cipher::block_padding::NoPadding;
+use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use rusqlite::{Connection, params};
 use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
+use super::content::SQLITE_MAGIC;
 use super::sql::PAGE_BYTES;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::SealKey;
@@ -18,6 +22,7 @@ use crate::key::{LibraryKey, Secret};
 pub(super) const SALT_LEN: usize = 16;
 /// What SQLCipher keeps at the end of a page: its IV, then HMAC-SHA512 over all before it and the page's number.
 const TAG_LEN: usize = 64;
+const IV_LEN: usize = 16;
 /// Bytes of a page, as SQLCipher's pragma is told.
 const PAGE_LEN: usize = PAGE_BYTES as usize;
 /// What one guess of a passphrase costs: 64 MiB, three passes.
@@ -27,6 +32,7 @@ const ARGON2: (u32, u32, u32) = (64 * 1024, 3, 1);
 pub(super) struct FileKeys {
     /// Key, HMAC key and salt as SQLCipher takes them raw, without a key derivation of its own.
     database: Zeroizing<String>,
+    cipher: Zeroizing<[u8; 32]>,
     mac: Zeroizing<[u8; 32]>,
     index: SealKey,
     salt: [u8; SALT_LEN],
@@ -53,7 +59,7 @@ impl FileKeys {
             let _ = write!(database, "{byte:02x}");
         }
         database.push('\'');
-        Ok(Self { database, mac, index: SealKey::new(expand(b"crane index")), salt })
+        Ok(Self { database, cipher, mac, index: SealKey::new(expand(b"crane index"), salt), salt })
     }
 
     /// What the index files are sealed with.
@@ -88,6 +94,31 @@ impl FileKeys {
             let mac = Hmac::<Sha512>::new_from_slice(&*self.mac).expect("HMAC takes keys of any length");
             mac.chain_update(body).chain_update(number.to_le_bytes()).verify_slice(tag).is_ok()
         })
+    }
+
+    /// Decrypts a database and its journal as far as they are whole pages, for a salvage: whatever their HMACs say, since
+    /// a page of which a bit is wrong still has most of its rows, and each has a checksum of its own.
+    pub(super) fn salvage(&self, file: &mut [u8], journal: &mut [u8]) {
+        for (page, number) in file.chunks_exact_mut(PAGE_LEN).zip(1..) {
+            self.decrypt(page, number);
+        }
+        // A header of 32 bytes, then frames: a header of 24 bytes that begins with the page's number, and the page.
+        for frame in journal.get_mut(32..).unwrap_or_default().chunks_exact_mut(24 + PAGE_LEN) {
+            let (header, page) = frame.split_at_mut(24);
+            self.decrypt(page, u32::from_be_bytes([header[0], header[1], header[2], header[3]]));
+        }
+    }
+
+    /// Makes a page what SQLite would have written without SQLCipher.
+    fn decrypt(&self, page: &mut [u8], number: u32) {
+        let begin = if number == 1 { SALT_LEN } else { 0 };
+        let (content, rest) = page[begin..].split_at_mut(PAGE_LEN - begin - IV_LEN - TAG_LEN);
+        let cipher = cbc::Decryptor::<Aes256>::new_from_slices(&*self.cipher, &rest[..IV_LEN]);
+        let cipher = cipher.expect("a key of 32 bytes and an IV of 16");
+        cipher.decrypt_padded::<NoPadding>(content).expect("content is whole blocks");
+        if number == 1 {
+            page[..SALT_LEN].copy_from_slice(SQLITE_MAGIC);
+        }
     }
 }
 

@@ -6,12 +6,11 @@ use std::path::Path;
 
 use crane_core::library::{Amendment, CheckReport, FactFilter, Library, NewRecord, Part, Repaired, Severity};
 use crane_core::{Error, ErrorKind, Fact, FactId, FactState, Modality, NewFact};
-use rusqlite::Connection;
 
-use crate::support::{PRINT, image, open, record, text, unit};
+use crate::support::{PRINT, image, key, open, record, text, try_open, try_open_reader, unit};
 
 fn check(path: &Path) -> CheckReport {
-    Library::check_at(path, &mut |_, _| Ok(())).unwrap()
+    Library::check_at_with(path, key().as_ref(), &mut |_, _| Ok(())).unwrap()
 }
 
 /// A library in which everything has happened once.
@@ -47,7 +46,7 @@ fn all(library: &Library) -> BTreeMap<FactId, Fact> {
 }
 
 fn database(path: &Path, sql: &str) {
-    let database = Connection::open(path.join("library.db")).unwrap();
+    let database = crate::support::database(path).unwrap();
     database.pragma_update(None, "writable_schema", true).unwrap();
     database.execute_batch(sql).unwrap();
 }
@@ -68,7 +67,7 @@ fn a_sound_library_has_no_findings_whoever_looks() {
     assert_eq!((report.facts, report.changes), (42, 9));
     library.flush().unwrap();
     library.add(record("Behind the files.", 900)).unwrap();
-    let reader = Library::open_read_only(folder.path(), &PRINT).unwrap();
+    let reader = try_open_reader(folder.path(), &PRINT).unwrap();
     for report in [library.check(&mut |_, _| Ok(())), reader.check(&mut |_, _| Ok(()))] {
         assert_eq!(report.unwrap().findings, []);
     }
@@ -76,7 +75,7 @@ fn a_sound_library_has_no_findings_whoever_looks() {
     let report = check(folder.path());
     assert_eq!((report.findings.len(), report.facts), (0, 43));
     assert!(report.index_rows > 80 && report.keys > report.index_rows, "{report:?}");
-    let repaired = Library::repair_at(folder.path(), &mut |_, _| Ok(())).unwrap();
+    let repaired = Library::repair_at_with(folder.path(), key().as_ref(), &mut |_, _| Ok(())).unwrap();
     assert_eq!((repaired.done, repaired.after), (vec![], report));
 }
 
@@ -128,7 +127,7 @@ fn what_is_derived_is_mended_and_nothing_else_changes() {
         let found = check(folder.path());
         assert!(found.findings.iter().any(|finding| finding.part == part), "{what}: {found:?}");
         assert!(found.worst() < Some(Severity::Damaged), "{what}: {found:?}");
-        let report = Library::repair_at(folder.path(), &mut |_, _| Ok(())).unwrap();
+        let report = Library::repair_at_with(folder.path(), key().as_ref(), &mut |_, _| Ok(())).unwrap();
         assert!(report.done.contains(&repaired) && report.before == found, "{what}: {report:?}");
         assert_eq!(report.after.findings, [], "{what}");
         let library = open(folder.path());
@@ -149,7 +148,7 @@ fn an_open_library_is_repaired_under_its_readers() {
     let folder = tempfile::tempdir().unwrap();
     let library = lived(folder.path());
     library.flush().unwrap();
-    let reader = Library::open_read_only(folder.path(), &PRINT).unwrap();
+    let reader = try_open_reader(folder.path(), &PRINT).unwrap();
     fs::write(index_file(folder.path(), "image"), "not an index").unwrap();
     let report = library.repair(&mut |_, _| Ok(())).unwrap();
     assert_eq!((report.done, report.after.findings), (vec![Repaired::Index], vec![]));
@@ -157,7 +156,7 @@ fn an_open_library_is_repaired_under_its_readers() {
     for library in [&library, &reader] {
         assert!(library.search(Modality::Image, &unit(901), 1).unwrap()[0].score > 0.99);
     }
-    let refused = Library::repair_at(folder.path(), &mut |_, _| Ok(())).unwrap_err();
+    let refused = Library::repair_at_with(folder.path(), key().as_ref(), &mut |_, _| Ok(())).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::LibraryLocked);
 }
 
@@ -197,7 +196,7 @@ fn what_is_not_derived_is_reported_and_left_alone() {
             .iter()
             .any(|finding| (finding.part, finding.severity, finding.what.as_str()) == (part, Severity::Damaged, what));
         assert!(found, "{sql}: {report:?}");
-        let repaired = Library::repair_at(folder.path(), &mut |_, _| Ok(())).unwrap();
+        let repaired = Library::repair_at_with(folder.path(), key().as_ref(), &mut |_, _| Ok(())).unwrap();
         assert_eq!((repaired.done, repaired.after), (vec![], report), "{sql}");
         assert!(fs::read(folder.path().join("library.db")).unwrap() == before, "{sql}: something was written");
     }
@@ -274,7 +273,7 @@ fn all_of_a_sound_library_is_salvaged() {
     let (facts, receipts) = (all(&library), library.receipts().unwrap());
     drop(library);
     let before = bytes(&from);
-    let report = Library::salvage(&from, &into, None, &mut |_, _| Ok(())).unwrap();
+    let report = Library::salvage_with(&from, &into, None, key().as_ref(), &mut |_, _| Ok(())).unwrap();
     assert_eq!((report.facts, report.lost_facts, report.lost_keys, report.receipts), (41, 0, 0, 1), "{report:?}");
     assert!(bytes(&from) == before, "the damaged library was touched");
     assert_eq!(check(&into).findings, []);
@@ -302,7 +301,7 @@ fn a_fact_or_vector_that_is_damaged_is_taken_from_where_it_is_said_again() {
     library.close().unwrap();
     database(&from, "UPDATE facts SET statement = 'Wrong.' WHERE n = 10; DELETE FROM facts WHERE n = 11");
     database(&from, "UPDATE keys SET vector = zeroblob(512) WHERE id IN (21, 22)");
-    let report = Library::salvage(&from, &into, None, &mut |_, _| Ok(())).unwrap();
+    let report = Library::salvage_with(&from, &into, None, key().as_ref(), &mut |_, _| Ok(())).unwrap();
     assert_eq!((report.facts, report.facts_from_history, report.keys_from_index), (41, 2, 2), "{report:?}");
     assert_eq!((report.lost_facts, report.lost_keys), (0, 0));
     assert_eq!(all(&open(&into)), facts);
@@ -330,7 +329,7 @@ fn damaged_pages_cost_what_is_in_them() {
         }
         fs::write(&path, &bytes).unwrap();
         let into = folder.path().join(format!("into-{page}"));
-        let report = Library::salvage(&from, &into, Some(&PRINT), &mut |_, _| Ok(())).unwrap();
+        let report = Library::salvage_with(&from, &into, Some(&PRINT), key().as_ref(), &mut |_, _| Ok(())).unwrap();
         let library = open(&into);
         let found = all(&library);
         for (id, fact) in &found {
@@ -353,15 +352,16 @@ fn nothing_is_overwritten_and_nothing_is_left_of_what_failed() {
     let (from, into) = (folder.path().join("from"), folder.path().join("into"));
     lived(&from).close().unwrap();
     let kind = |into: &Path, told: &mut dyn FnMut(u64, u64) -> crane_core::Result<()>| {
-        Library::salvage(&from, into, None, told).unwrap_err().kind()
+        Library::salvage_with(&from, into, None, key().as_ref(), told).unwrap_err().kind()
     };
     assert_eq!(kind(&from, &mut |_, _| Ok(())), ErrorKind::InvalidInput);
     assert_eq!(kind(&into, &mut |_, _| Err(Error::new(ErrorKind::Cancelled, "enough"))), ErrorKind::Cancelled);
     assert!(!into.exists());
     fs::create_dir(&into).unwrap();
     fs::write(from.join("library.db"), vec![0x5A; 100_000]).unwrap();
-    assert_eq!(kind(&into, &mut |_, _| Ok(())), ErrorKind::LibraryCorrupt);
+    let nothing = if key().is_some() { ErrorKind::WrongKey } else { ErrorKind::LibraryCorrupt };
+    assert_eq!(kind(&into, &mut |_, _| Ok(())), nothing);
     assert_eq!(fs::read_dir(&into).unwrap().count(), 0);
-    let refused = Library::open(&from, &PRINT).err().unwrap();
+    let refused = try_open(&from, &PRINT).err().unwrap();
     assert!(refused.kind() == ErrorKind::LibraryCorrupt && refused.to_string().contains("salvage"), "{refused}");
 }

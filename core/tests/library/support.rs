@@ -36,6 +36,8 @@ pub fn database(folder: &Path) -> rusqlite::Result<Connection> {
     {
         connection.pragma_update(None, "key", raw_key(&std::fs::read(&path).unwrap()[..16]))?;
         connection.pragma_update(None, "cipher_page_size", 8_192)?;
+        // Of those that are attached.
+        connection.pragma_update(None, "cipher_default_page_size", 8_192)?;
     }
     Ok(connection)
 }

@@ -9,17 +9,20 @@ mod pages;
 mod rebuild;
 mod rescue;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::folder::Folder;
+use super::keys::FileKeys;
 use super::record::invalid;
 use super::sql::{damaged, io_error};
 use super::{Library, Progress, own_row};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::SealKey;
+use crate::key::LibraryKey;
 use crate::types::Fingerprint;
 
 /// What was saved of a damaged library, and what is lost.
@@ -60,14 +63,29 @@ impl Library {
         fingerprint: Option<&Fingerprint>,
         progress: Progress<'_>,
     ) -> Result<SalvageReport> {
+        Self::salvage_with(from, into, fingerprint, None, progress)
+    }
+
+    /// The same for a library that is encrypted with this key, or with none; the new one is too.
+    ///
+    /// # Errors
+    /// As [`Library::salvage`]; `WrongKey`: no page of it is encrypted with this key, or none of it is in the clear.
+    pub fn salvage_with(
+        from: impl AsRef<Path>,
+        into: impl AsRef<Path>,
+        fingerprint: Option<&Fingerprint>,
+        key: Option<&LibraryKey>,
+        progress: Progress<'_>,
+    ) -> Result<SalvageReport> {
         let (from, into) = (from.as_ref(), into.as_ref());
         Folder::holds_database(from)?;
         let existed = into.exists();
         if fs::read_dir(into).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(invalid("the folder for what is salvaged is not empty; choose another one"));
         }
+        let keys = key.map(|key| Ok((key, damaged_keys(from, key)?))).transpose()?;
         let scratch = Scratch::create(into)?;
-        let saved = scratch.copy(from).and_then(|()| save(from, into, &scratch, fingerprint, progress));
+        let saved = scratch.copy(from).and_then(|()| save(from, into, &scratch, (fingerprint, keys), progress));
         drop(scratch);
         if saved.is_err() {
             // Best effort: the error itself is what the caller must see.
@@ -81,18 +99,34 @@ fn save(
     from: &Path,
     into: &Path,
     scratch: &Scratch,
-    fingerprint: Option<&Fingerprint>,
+    (fingerprint, keys): (Option<&Fingerprint>, Option<(&LibraryKey, FileKeys)>),
     progress: Progress<'_>,
 ) -> Result<SalvageReport> {
-    let rescued = rescue::rescue(&scratch.0)?;
+    let (key, keys) = keys.unzip();
+    let rescued = rescue::rescue(&scratch.0, keys.as_ref())?;
     let stored = own_row(&rescued).map(|(_, fingerprint)| fingerprint).ok();
     let unknown = || damaged("it does not say which models its vectors come from");
     let fingerprint = stored.or(fingerprint.copied()).ok_or_else(unknown)?;
-    let library = Library::open(into, &fingerprint)?;
-    let report = rebuild::rebuild(&library, &rescued, from, progress)?;
+    let library = Library::open_with(into, &fingerprint, key)?;
+    let report = rebuild::rebuild(&library, &rescued, (from, keys.as_ref()), progress)?;
     library.flush()?;
     library.close()?;
     Ok(report)
+}
+
+/// The keys of a library whose first page may be damaged: index files state its salt as well.
+fn damaged_keys(from: &Path, key: &LibraryKey) -> Result<FileKeys> {
+    let pages = fs::read(from.join("library.db")).map_err(|e| io_error("reading the damaged library", e))?;
+    let files = fs::read_dir(from).map_err(|e| io_error("reading the damaged library", e))?;
+    let index = files.flatten().map(|file| file.path()).filter(|path| path.extension().is_some_and(|e| e == "idx"));
+    let stated = index.filter_map(|path| SealKey::salt_in(&mut File::open(path).ok()?));
+    for salt in pages.first_chunk().copied().into_iter().chain(stated) {
+        let keys = FileKeys::derive(key, salt)?;
+        if keys.fit(&pages) {
+            return Ok(keys);
+        }
+    }
+    Err(Error::new(ErrorKind::WrongKey, "nothing of the damaged library is encrypted with this key"))
 }
 
 /// Copies of the damaged files, in the new library's folder so that they are on the same disk and nobody else's to read;

@@ -35,8 +35,8 @@ impl<'a> Pages<'a> {
             size if size.is_power_of_two() && size >= 512 => size,
             _ => 8_192,
         };
-        // New databases of ours reserve nothing; an encrypted one can't be read like this anyway.
-        let reserved = file.get(20).map_or(0, |b| usize::from(*b)).min(32);
+        // New databases of ours reserve nothing; encrypted ones 80 bytes for SQLCipher.
+        let reserved = file.get(20).map_or(0, |b| usize::from(*b)).min(80);
         Self { file, size, usable: size - reserved, newer: newer(journal, size) }
     }
 

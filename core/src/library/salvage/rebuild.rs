@@ -2,20 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::SalvageReport;
 use crate::error::{ErrorKind, Result};
 use crate::index::kernel::Kernel;
-use crate::index::{HEADER_LEN, Index, Row};
+use crate::index::{Index, Row, SealKey};
 use crate::library::change::{Change, Op};
 use crate::library::facts::load_any;
 use crate::library::history::read_revision;
+use crate::library::keys::FileKeys;
 use crate::library::pack::past_of;
 use crate::library::record::{check_row, check_thumbnail};
 use crate::library::snapshot::Snapshot;
@@ -28,7 +27,7 @@ use crate::types::{FactId, FactState, KeyId, Modality};
 pub(super) fn rebuild(
     library: &Library,
     rescued: &Connection,
-    damaged_folder: &Path,
+    (damaged_folder, keys): (&Path, Option<&FileKeys>),
     progress: Progress<'_>,
 ) -> Result<SalvageReport> {
     let facts = known_facts(rescued)?;
@@ -36,7 +35,7 @@ pub(super) fn rebuild(
     if facts.is_empty() && receipts.is_empty() {
         return Err(damaged("nothing in it can be read"));
     }
-    let indexes = indexes(damaged_folder);
+    let indexes = indexes(damaged_folder, keys.map(FileKeys::index));
     let total = facts.len() as u64;
     library.write(Op::Salvage, |change| {
         let raw_len = 2 * library.fingerprint().raw_dim as usize;
@@ -79,15 +78,10 @@ fn receipts(rescued: &Connection) -> Result<Receipts> {
 
 /// The index files that are sound, whatever the database says of them: only their vectors are asked for, and a key's
 /// checksum says whether they are the right ones.
-fn indexes(folder: &Path) -> Vec<Index> {
+fn indexes(folder: &Path, key: Option<&SealKey>) -> Vec<Index> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let files = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "idx"));
-    let open = |path: std::path::PathBuf| {
-        let mut header = [0; HEADER_LEN];
-        File::open(&path).ok()?.read_exact(&mut header).ok()?;
-        let digest = Sha256::digest(header).into();
-        Index::open(File::open(&path).ok()?, &digest, Kernel::best()).ok().map(|(index, _)| index)
-    };
+    let open = |path: PathBuf| Index::open_unnamed(File::open(path).ok()?, Kernel::best(), key).ok();
     files.filter_map(open).collect()
 }
 
