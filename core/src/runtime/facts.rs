@@ -4,7 +4,9 @@ use super::session::Session;
 use super::{Inner, Runtime};
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
-use crate::library::{ImageKey, Library, MAX_IMAGE_KEYS, MAX_TEXT_CHARS, MAX_TEXT_KEYS, NewRecord, TextKey};
+use crate::library::{
+    Amendment, ImageKey, Key, Library, MAX_IMAGE_KEYS, MAX_TEXT_CHARS, MAX_TEXT_KEYS, NewRecord, TextKey,
+};
 use crate::lifecycle::Work;
 use crate::trace::StageTimes;
 use crate::types::{Fact, FactId, NewFact};
@@ -31,6 +33,23 @@ impl Runtime {
     pub fn replace_fact(&self, old: FactId, fact: NewFact) -> Result<Fact> {
         let (session, library) = self.begin_change()?;
         library.supersede(old, &session.embed_fact(fact)?)
+    }
+
+    /// Changes a fact: every field of `fact` replaces the old one, its photos and texts are added to what the fact is found
+    /// by, and a new statement takes the old one's place among the texts.
+    ///
+    /// # Errors
+    /// As [`Runtime::add_fact`]; `NotFound`.
+    pub fn edit_fact(&self, id: FactId, fact: NewFact) -> Result<Fact> {
+        let (session, library) = self.begin_change()?;
+        let old = library.get(id)?;
+        let keys = library.keys(id)?;
+        let has = |text: &String| keys.iter().any(|key| key.text.as_ref() == Some(text));
+        let NewRecord { fact, images, mut texts } = session.embed_fact(fact)?;
+        let outdated = |key: &&Key| fact.statement != old.statement && key.text.as_ref() == Some(&old.statement);
+        let remove = keys.iter().filter(outdated).map(|key| key.id).collect();
+        texts.retain(|key| !has(&key.text));
+        library.edit(id, &Amendment { fact, add_images: images, add_texts: texts, remove })
     }
 
     /// Lets a disabled fact fire again.

@@ -176,6 +176,25 @@ fn memory_is_given_back_level_by_level_and_never_under_a_running_question() {
 }
 
 #[test]
+fn an_edited_fact_is_found_by_its_new_statement_and_by_what_was_added() {
+    let bench = Bench::new(false);
+    let runtime = bench.open();
+    let fact = runtime.add_fact(FACT()).unwrap();
+    let statement = "Another statement.".to_owned();
+    let edited = NewFact { statement: statement.clone(), texts: vec!["a name".into()], ..FACT() };
+    let edited = runtime.edit_fact(fact.id, NewFact { images: vec![PHOTO.to_vec()], ..edited }).unwrap();
+    assert_eq!((edited.id, &edited.statement, edited.image_keys, edited.text_keys), (fact.id, &statement, 1, 2));
+    let texts = |fact: &Fact| {
+        let keys = runtime.library().unwrap().keys(fact.id).unwrap();
+        keys.into_iter().filter_map(|key| key.text).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&edited), [statement.clone(), "a name".into()]);
+    let same = NewFact { statement: statement.clone(), target: Some("Elsewhere".into()), ..NewFact::default() };
+    assert_eq!(texts(&runtime.edit_fact(fact.id, same).unwrap()), [statement, "a name".into()]);
+    assert_eq!(kind(runtime.edit_fact(FactId::random(), FACT())), ErrorKind::NotFound);
+}
+
+#[test]
 fn idle_models_are_unloaded_and_loaded_again() {
     let bench = Bench::new(false);
     let runtime = bench.open_with(|options| options.idle_unload = Some(Duration::from_millis(1)));

@@ -70,10 +70,23 @@ struct Package {
 }
 
 fn packages() -> Result<Vec<Package>> {
-    let mut tree = cargo::command();
-    tree.args(["tree", "--workspace", "--all-features", "--locked", "--target", "all", "--prefix", "depth"]);
-    let text = shell::output(tree.args(["--format", " {p}|{l}"]));
-    Ok(read_tree(&text.ok_or("`cargo tree --locked` failed; is Cargo.lock up to date?")?))
+    let mut trees = String::new();
+    for manifest in ["Cargo.toml", "tools/bindgen/Cargo.toml"] {
+        let mut tree = cargo::command();
+        tree.args([
+            "tree",
+            "--manifest-path",
+            manifest,
+            "--workspace",
+            "--all-features",
+            "--locked",
+            "--target",
+            "all",
+        ]);
+        let text = shell::output(tree.args(["--prefix", "depth", "--format", " {p}|{l}"]));
+        trees += &text.ok_or(format!("`cargo tree --locked` failed for {manifest}; is its Cargo.lock up to date?"))?;
+    }
+    Ok(read_tree(&trees))
 }
 
 /// The packages of a tree with a depth before each line. A package that was listed before comes without what it depends

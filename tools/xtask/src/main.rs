@@ -3,6 +3,7 @@
 //! Written on the standard library alone, since it has to compile before anything else is in place.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
+mod bindings;
 mod cargo;
 mod checks;
 mod compiler;
@@ -27,6 +28,7 @@ cargo xtask COMMAND
                           with --onnxruntime also ONNX Runtime, which then replaces tract
   demo [ARGS…]            set up, build, and run `crane demo` on models/tiny; ARGS go to `crane demo`
   test                    set up, then everything a change must pass: fmt, dependencies, clippy, docs, tests
+  bindings LANGUAGE [OUT] build crane-ffi and generate kotlin, swift or python from it, into OUT or target/bindings
   dependencies            check every dependency's licence, and that none is banned, against deny.toml
   train-smoke             a few steps of every training stage in tools/train (needs Python 3)
   env                     print the build's environment as shell exports: eval \"$(cargo xtask env)\"
@@ -49,6 +51,7 @@ fn run(args: &[String]) -> Result {
         "setup" => setup_command(rest),
         "demo" => demo(rest),
         "test" => none_left(rest).and_then(|()| checks::all()),
+        "bindings" => bindings::command(rest),
         "dependencies" => none_left(rest).and_then(|()| dependencies::check()),
         "train-smoke" => none_left(rest).and_then(|()| train::smoke()),
         "env" => none_left(rest).and_then(|()| print_env()),

@@ -1,0 +1,887 @@
+/*
+ * Crane: correct a fact once, on your own device, and the model on that device reasons with the correction.
+ *
+ * Errors. Every function that can fail returns a status: CRANE_OK, or one of the codes below, which never change their
+ * meaning. crane_last_error_code and crane_last_error_message tell more about the last call of the calling thread. After
+ * an error every result is NULL, and what was to be changed is as it was.
+ *
+ * Handles. crane, crane_cancel and crane_text are opaque; each is freed by the function of its name, once. A handle that
+ * is NULL, was freed before, or is of another kind gives CRANE_INVALID_INPUT and does no harm.
+ *
+ * Strings. All are UTF-8. Those that go in end with a NUL and are copied before the function returns. Those that come out
+ * are crane_text: crane_text_data and crane_text_size look at one, crane_text_copy copies it into your own buffer,
+ * crane_text_free frees it. They are JSON, the same that `crane --json` prints; a later version may add keys.
+ *
+ * Structs. Begin with the macro CRANE_..._INIT, which sets the struct's size and leaves everything else at its default, and
+ * set what you need. Pointers in a struct are read before the function returns and belong to you.
+ *
+ * Threads. Any thread may call anything at any time, crane_close and crane_free included: a call under way ends with
+ * CRANE_CLOSED, one that comes later with CRANE_INVALID_INPUT. Only freeing a crane_text ends what crane_text_data gave.
+ * Questions are answered one after another on one worker; everything else runs beside them.
+ *
+ * Programs link with `pkg-config --cflags --libs crane`, or CMake's `find_package(Crane)` and `Crane::crane`.
+ */
+
+#ifndef CRANE_H
+#define CRANE_H
+
+/* Generated from ffi/src/c by cbindgen. Change the source, then run the test `header` with CRANE_BLESS=1. */
+
+#include <stddef.h>
+#include <stdint.h>
+/** Begins a crane_options. */
+#define CRANE_OPTIONS_INIT {sizeof(crane_options), 0, NULL, NULL, 0, 0, 0, 0, 0}
+/** Begins a crane_new_fact. */
+#define CRANE_NEW_FACT_INIT {sizeof(crane_new_fact), NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL, NULL}
+/** Begins a crane_question. */
+#define CRANE_QUESTION_INIT {sizeof(crane_question), NULL, 0, {NULL, 0}, 0, 0, 0}
+/** Begins a crane_filter. */
+#define CRANE_FILTER_INIT {sizeof(crane_filter), 0, NULL, NULL, NULL, 0, 0}
+
+/**
+ * Version of the C interface. It grows when something is added; what is there is never changed or removed.
+ */
+#define CRANE_ABI_VERSION 1
+
+/**
+ * It is clear which index is searched; JSON: `"image"` or `"text"`.
+ */
+#define CRANE_EVENT_ROUTED 0
+
+/**
+ * It is clear whether a fact applies; JSON: `{"decision": …, "fact": …}`.
+ */
+#define CRANE_EVENT_DECIDED 1
+
+/**
+ * More text of the thought, plain UTF-8.
+ */
+#define CRANE_EVENT_THINK 2
+
+/**
+ * More text of the answer, plain UTF-8.
+ */
+#define CRANE_EVENT_ANSWER 3
+
+/**
+ * Facts in force.
+ */
+#define CRANE_STATE_ACTIVE 1
+
+/**
+ * Facts that are kept, but don't fire until enabled again.
+ */
+#define CRANE_STATE_DISABLED 2
+
+/**
+ * Facts that a later one has replaced.
+ */
+#define CRANE_STATE_SUPERSEDED 4
+
+/**
+ * Facts that are deleted and can be restored.
+ */
+#define CRANE_STATE_DELETED 8
+
+/**
+ * Facts that are erased.
+ */
+#define CRANE_STATE_FORGOTTEN 16
+
+/**
+ * Gives back what is kept of the last questions.
+ */
+#define CRANE_TRIM_PHOTO 0
+
+/**
+ * Gives back the language model's context as well.
+ */
+#define CRANE_TRIM_CONTEXT 1
+
+/**
+ * Gives back every model; the next question loads them again.
+ */
+#define CRANE_TRIM_MODELS 2
+
+/**
+ * It worked.
+ */
+#define CRANE_OK 0
+
+/**
+ * A fact, key or file does not exist.
+ */
+#define CRANE_NOT_FOUND 1
+
+/**
+ * An argument is NULL, empty, too long, not UTF-8 or contradictory, or a handle is not in use or of another kind.
+ */
+#define CRANE_INVALID_INPUT 2
+
+/**
+ * Not a photo that can be decoded within the limits.
+ */
+#define CRANE_UNSUPPORTED_IMAGE 3
+
+/**
+ * A model file is missing.
+ */
+#define CRANE_MODEL_MISSING 4
+
+/**
+ * A model file or manifest is damaged or altered.
+ */
+#define CRANE_MODEL_CORRUPT 5
+
+/**
+ * The library was written with other encoders.
+ */
+#define CRANE_FINGERPRINT_MISMATCH 6
+
+/**
+ * Another process writes to this library.
+ */
+#define CRANE_LIBRARY_LOCKED 7
+
+/**
+ * The library's database is damaged, or newer than this version.
+ */
+#define CRANE_LIBRARY_CORRUPT 8
+
+/**
+ * The disk is full.
+ */
+#define CRANE_STORAGE_FULL 9
+
+/**
+ * Not enough memory.
+ */
+#define CRANE_OUT_OF_MEMORY 10
+
+/**
+ * Cancelled by a cancel handle, or by a callback.
+ */
+#define CRANE_CANCELLED 11
+
+/**
+ * The app is in the background; try again in the foreground.
+ */
+#define CRANE_BACKGROUNDED 12
+
+/**
+ * Prompt and reply do not fit the model's context.
+ */
+#define CRANE_CONTEXT_OVERFLOW 13
+
+/**
+ * A defect of Crane's.
+ */
+#define CRANE_INTERNAL 14
+
+/**
+ * The library cannot be written, or was opened for reading.
+ */
+#define CRANE_READ_ONLY 15
+
+/**
+ * The storage device failed to read or write.
+ */
+#define CRANE_STORAGE_FAILED 16
+
+/**
+ * It was closed before.
+ */
+#define CRANE_CLOSED 18
+
+/**
+ * A fact pack is damaged, altered, incomplete or newer than this version.
+ */
+#define CRANE_PACK_CORRUPT 19
+
+/**
+ * Ends questions from any thread.
+ */
+typedef struct crane_cancel crane_cancel;
+
+/**
+ * Facts and the models that reason with them. Any thread may call anything with it at any time.
+ */
+typedef struct crane crane;
+
+/**
+ * A text that Crane hands out: JSON in UTF-8. It belongs to the caller, who frees it with `crane_text_free`.
+ */
+typedef struct crane_text crane_text;
+
+/**
+ * An encoded photo: JPEG, PNG or WebP, at most 64 MiB.
+ */
+typedef struct crane_photo {
+    /**
+     * The file's bytes.
+     */
+    const uint8_t *data;
+    /**
+     * How many there are.
+     */
+    size_t size;
+} crane_photo;
+
+/**
+ * A question. Begin with `CRANE_QUESTION_INIT`.
+ */
+typedef struct crane_question {
+    /**
+     * Bytes of this struct.
+     */
+    uint32_t struct_size;
+    /**
+     * 1 to 8,000 characters.
+     */
+    const char *text;
+    /**
+     * Most tokens of the answer; 0: as the bundle has it.
+     */
+    uint32_t answer_tokens;
+    /**
+     * The photo that is asked about; no data: there is none.
+     */
+    struct crane_photo image;
+    /**
+     * What chance draws from: the same seed, question and library give the same reply.
+     */
+    uint64_t seed;
+    /**
+     * Most tokens of the thought, after which it is closed; 0: as the bundle has it; -1: the answer alone.
+     */
+    int32_t thought_tokens;
+    /**
+     * Above 0, up to 2: tokens are drawn by chance; -1: always the likeliest; 0: as the bundle has it.
+     */
+    float temperature;
+} crane_question;
+
+/**
+ * Told of what happens while a question is answered, on the thread that asked, in this order: routed, decided, any number
+ * of pieces of the thought, any number of pieces of the answer.
+ *
+ * It may call any function of Crane, `crane_close` included. It must return: neither `longjmp` nor a C++ exception may
+ * leave it; an exception that tries ends the process.
+ *
+ * @param user_data What was given to `crane_ask`.
+ * @param event     One of `CRANE_EVENT_…`.
+ * @param text      The event's text with a NUL at its end; gone when the callback returns.
+ * @param size      Bytes of the text, without the NUL.
+ * @return 0 to go on; anything else cancels, as `crane_cancel_set` does.
+ */
+typedef int32_t (*crane_event_fn)(void *user_data, int32_t event, const char *text, size_t size);
+
+/**
+ * A correction as the person states it. Begin with `CRANE_NEW_FACT_INIT`; what is not needed stays NULL.
+ */
+typedef struct crane_new_fact {
+    /**
+     * Bytes of this struct.
+     */
+    uint32_t struct_size;
+    /**
+     * The fact in one or two sentences, 1 to 2,000 characters.
+     */
+    const char *statement;
+    /**
+     * What the fact is about, 1 to 500 characters.
+     */
+    const char *subject;
+    /**
+     * What it says of it, the expected answer, 1 to 500 characters.
+     */
+    const char *target;
+    /**
+     * Where it comes from, 1 to 500 characters.
+     */
+    const char *source;
+    /**
+     * The person's own remark, 1 to 2,000 characters.
+     */
+    const char *note;
+    /**
+     * Photos of what the fact is about, at most 32.
+     */
+    const struct crane_photo *images;
+    /**
+     * How many photos there are.
+     */
+    size_t image_count;
+    /**
+     * Further texts under which it is found, at most 32 of 1 to 2,000 characters.
+     */
+    const char *const *texts;
+    /**
+     * How many texts there are.
+     */
+    size_t text_count;
+    /**
+     * First moment it holds, Unix milliseconds; NULL: always has.
+     */
+    const int64_t *valid_from;
+    /**
+     * Moment from which it no longer holds, Unix milliseconds; NULL: never ends.
+     */
+    const int64_t *valid_until;
+} crane_new_fact;
+
+/**
+ * Which facts a list holds. Begin with `CRANE_FILTER_INIT`.
+ */
+typedef struct crane_filter {
+    /**
+     * Bytes of this struct.
+     */
+    uint32_t struct_size;
+    /**
+     * The `CRANE_STATE_…` that are wanted, added up; 0: all but deleted and forgotten.
+     */
+    uint32_t states;
+    /**
+     * Only facts with exactly this source.
+     */
+    const char *source;
+    /**
+     * Only facts with exactly this subject, upper and lower case of ASCII letters alike.
+     */
+    const char *subject;
+    /**
+     * Only facts that hold at this moment, Unix milliseconds.
+     */
+    const int64_t *valid_at;
+    /**
+     * Skips that many.
+     */
+    uint32_t offset;
+    /**
+     * Most facts to return; 0: all.
+     */
+    uint32_t limit;
+} crane_filter;
+
+/**
+ * What to open, and how. Begin with `CRANE_OPTIONS_INIT`.
+ */
+typedef struct crane_options {
+    /**
+     * Bytes of this struct.
+     */
+    uint32_t struct_size;
+    /**
+     * Not 0: open the library for reading only; any number of processes may, and nothing is created.
+     */
+    int32_t read_only;
+    /**
+     * The model bundle's folder.
+     */
+    const char *models;
+    /**
+     * The library's folder; it is created where there is none.
+     */
+    const char *library;
+    /**
+     * Not 0: keep a small JPEG copy of every photo of a new fact, so that a later encoder can embed it again.
+     */
+    int32_t keep_thumbnails;
+    /**
+     * Threads for each model; 0: one per core, as far as that helps.
+     */
+    uint32_t threads;
+    /**
+     * Layers of the language model to run on a GPU; 0: as many as fit; -1: none.
+     */
+    int32_t gpu_layers;
+    /**
+     * Milliseconds of idleness after which models are unloaded, to be loaded again when needed; 0: never.
+     */
+    uint32_t idle_unload_ms;
+    /**
+     * Bytes of embeddings of recent photos and texts to keep in memory; 0: 4 MiB; -1: no such cache.
+     */
+    int64_t embedding_cache_bytes;
+} crane_options;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * `CRANE_ABI_VERSION` of the library that is loaded. A program needs at least the one that it was compiled with.
+ */
+uint32_t crane_abi_version(void);
+
+/**
+ * The library's own version, such as "0.1.0"; never freed.
+ */
+const char *crane_version(void);
+
+/**
+ * Makes a handle that ends questions.
+ *
+ * @param out Set to the handle, which `crane_cancel_free` frees; to NULL on an error.
+ */
+int32_t crane_cancel_new(struct crane_cancel **out);
+
+/**
+ * Ends every question that was asked, or will be asked, with this handle: soon, and at its next batch. It stays set.
+ */
+int32_t crane_cancel_set(const struct crane_cancel *cancel);
+
+/**
+ * Frees the handle, which cancels nothing. NULL is fine; freed before gives `CRANE_INVALID_INPUT`.
+ */
+int32_t crane_cancel_free(struct crane_cancel *cancel);
+
+/**
+ * Which fact would fire on this question? The language model doesn't run.
+ *
+ * @param out Set to JSON `{"fact": …, "trace": …}`; to NULL on an error.
+ */
+int32_t crane_preview(struct crane *crane, const struct crane_question *question, struct crane_text **out);
+
+/**
+ * Answers a question on this thread and returns when that is done.
+ *
+ * @param question  What is asked.
+ * @param cancel    Ends the question from another thread; may be NULL.
+ * @param on_event  Told of what happens meanwhile; may be NULL.
+ * @param user_data Handed to the callback.
+ * @param out       Set to JSON `{"text": …, "thought": …, "fact": …, "trace": …}`; to NULL on an error. May be NULL for
+ *                  those who listen.
+ */
+int32_t crane_ask(struct crane *crane,
+                  const struct crane_question *question,
+                  const struct crane_cancel *cancel,
+                  crane_event_fn on_event,
+                  void *user_data,
+                  struct crane_text **out);
+
+/**
+ * Stores a correction under its photos and texts. It is on disk and in force when this returns.
+ *
+ * @param out Set to the fact as JSON; may be NULL.
+ */
+int32_t crane_fact_add(struct crane *crane, const struct crane_new_fact *fact, struct crane_text **out);
+
+/**
+ * Changes a fact: every field of `fact` replaces the old one, its photos and texts are added to what the fact is found
+ * by, and a new statement takes the old one's place among the texts.
+ *
+ * @param out Set to the fact as JSON; may be NULL.
+ */
+int32_t crane_fact_edit(struct crane *crane,
+                        const char *id,
+                        const struct crane_new_fact *fact,
+                        struct crane_text **out);
+
+/**
+ * Stores a correction in place of another one, which stays in the library and fires no more; one undo takes both back.
+ *
+ * @param old The fact to be replaced.
+ * @param out Set to the new fact as JSON; may be NULL.
+ */
+int32_t crane_fact_supersede(struct crane *crane,
+                             const char *old,
+                             const struct crane_new_fact *fact,
+                             struct crane_text **out);
+
+/**
+ * Lets a disabled fact fire again. `out` as in `crane_fact_add`.
+ */
+int32_t crane_fact_enable(struct crane *crane, const char *id, struct crane_text **out);
+
+/**
+ * Keeps a fact from firing until it is enabled. `out` as in `crane_fact_add`.
+ */
+int32_t crane_fact_disable(struct crane *crane, const char *id, struct crane_text **out);
+
+/**
+ * Deletes a fact; its history stays, and an undo brings it back. `out` as in `crane_fact_add`.
+ */
+int32_t crane_fact_delete(struct crane *crane, const char *id, struct crane_text **out);
+
+/**
+ * One fact, whatever its state; `CRANE_NOT_FOUND` when there is none. `out` as in `crane_fact_add`.
+ */
+int32_t crane_fact_get(const struct crane *crane, const char *id, struct crane_text **out);
+
+/**
+ * Erases a fact for good, from every file of the library. It can't be undone.
+ *
+ * @param out Set to a receipt as JSON: `{"fact": id, "at": Unix milliseconds, "change": number, "digest": hexadecimal}`;
+ *            may be NULL.
+ */
+int32_t crane_fact_forget(struct crane *crane,
+                          const char *id,
+                          struct crane_text **out);
+
+/**
+ * The facts that pass the filter, newest first.
+ *
+ * @param filter Which facts; NULL: all that are not deleted.
+ * @param out    Set to a JSON array of facts; to NULL on an error.
+ */
+int32_t crane_fact_list(const struct crane *crane, const struct crane_filter *filter, struct crane_text **out);
+
+/**
+ * Facts that hold all these words, the last of which may be begun only; best match first.
+ *
+ * @param words 1 to 500 characters.
+ * @param limit Most facts to return.
+ * @param out   Set to a JSON array of facts; to NULL on an error.
+ */
+int32_t crane_fact_search(const struct crane *crane, const char *words, uint32_t limit, struct crane_text **out);
+
+/**
+ * Changes, newest first, of one fact or of all.
+ *
+ * @param id    The fact; NULL: all.
+ * @param limit Most changes to return.
+ * @param out   Set to a JSON array of `{"seq": number, "at": Unix milliseconds, "op": …, "undoes": number or null,
+ *              "facts": [id…]}`; to NULL on an error.
+ */
+int32_t crane_history(const struct crane *crane, const char *id, uint32_t limit, struct crane_text **out);
+
+/**
+ * Takes back the newest change that stands; every fact it touched is exactly as it was.
+ *
+ * @param out Set to the change as JSON, as in `crane_history`; to `null` when there was none. May be NULL.
+ */
+int32_t crane_undo(struct crane *crane, struct crane_text **out);
+
+/**
+ * Brings the change back that was undone last, unless something else was done since. `out` as in `crane_undo`.
+ */
+int32_t crane_redo(struct crane *crane, struct crane_text **out);
+
+/**
+ * Verifies the models and opens the library. No model is loaded yet.
+ *
+ * @param options What to open.
+ * @param out     Set to the runtime, which `crane_free` frees; to NULL on an error.
+ */
+int32_t crane_open(const struct crane_options *options, struct crane **out);
+
+/**
+ * Ends every question with `CRANE_CLOSED`, waits for them, frees the models and closes the library. Any use afterwards
+ * gives `CRANE_CLOSED`; closing again does nothing. Called by a callback it returns at once, and the end of that
+ * callback's question does the rest.
+ */
+int32_t crane_close(struct crane *crane);
+
+/**
+ * Closes, and frees the handle. NULL is fine; a handle that was freed before gives `CRANE_INVALID_INPUT`. Nothing that
+ * was acknowledged is lost if it is never called.
+ */
+int32_t crane_free(struct crane *crane);
+
+/**
+ * Loads every model now, so that the first question need not wait for it.
+ *
+ * @param cancel Ends the wait with `CRANE_CANCELLED`; the models go on loading. May be NULL.
+ */
+int32_t crane_warm_up(struct crane *crane, const struct crane_cancel *cancel);
+
+/**
+ * Gives memory back. Nothing that runs is interrupted: what it uses is given back when it ends.
+ *
+ * @param level One of `CRANE_TRIM_…`.
+ */
+int32_t crane_trim_memory(struct crane *crane, int32_t level);
+
+/**
+ * Call it when the app goes to the background, before it may be suspended: afterwards no GPU is used, no file is locked,
+ * and everything is on disk. Changes give `CRANE_BACKGROUNDED` until `crane_on_foreground`.
+ */
+int32_t crane_on_background(struct crane *crane);
+
+/**
+ * Call it when the app is back in the foreground.
+ */
+int32_t crane_on_foreground(struct crane *crane);
+
+/**
+ * What runs the models that are loaded, as JSON: `{"encoder": "tract", "language": "CPU, 2 threads"}`, each null until
+ * it is loaded.
+ */
+int32_t crane_backends(const struct crane *crane, struct crane_text **out);
+
+/**
+ * The status of this thread's last call; calls that return no status don't change it.
+ */
+int32_t crane_last_error_code(void);
+
+/**
+ * Copies the message of this thread's last call, empty when that worked, into `buffer`.
+ *
+ * At most `size` bytes are written, the last of them a NUL; a character is never cut. Returns the message's length in
+ * bytes without the NUL: call it with NULL and 0 to learn how much room is needed. Messages hold no fact, question or
+ * answer. Show them to developers; decide by the code.
+ *
+ * @param buffer `size` writable bytes, or NULL when `size` is 0.
+ */
+size_t crane_last_error_message(char *buffer, size_t size);
+
+/**
+ * The text's bytes, with a NUL at their end; NULL when the handle is not in use. They stay until the text is freed.
+ */
+const char *crane_text_data(const struct crane_text *text);
+
+/**
+ * The text's length in bytes, without the NUL; 0 when the handle is not in use.
+ */
+size_t crane_text_size(const struct crane_text *text);
+
+/**
+ * Copies the text into `buffer`: at most `size` bytes, the last of them a NUL, never cutting a character. Returns the
+ * length of the whole text without the NUL, or 0 when the handle is not in use.
+ *
+ * @param buffer `size` writable bytes, or NULL when `size` is 0.
+ */
+size_t crane_text_copy(const struct crane_text *text, char *buffer, size_t size);
+
+/**
+ * Frees a text. NULL is fine; a text that was freed before gives `CRANE_INVALID_INPUT`.
+ */
+int32_t crane_text_free(struct crane_text *text);
+
+/**
+ * The status of this thread's last call; calls that return no status don't change it.
+ */
+int32_t crane_last_error_code(void);
+
+/**
+ * Copies the message of this thread's last call, empty when that worked, into `buffer`.
+ *
+ * At most `size` bytes are written, the last of them a NUL; a character is never cut. Returns the message's length in
+ * bytes without the NUL: call it with NULL and 0 to learn how much room is needed. Messages hold no fact, question or
+ * answer. Show them to developers; decide by the code.
+ *
+ * @param buffer `size` writable bytes, or NULL when `size` is 0.
+ */
+size_t crane_last_error_message(char *buffer, size_t size);
+
+/**
+ * The text's bytes, with a NUL at their end; NULL when the handle is not in use. They stay until the text is freed.
+ */
+const char *crane_text_data(const struct crane_text *text);
+
+/**
+ * The text's length in bytes, without the NUL; 0 when the handle is not in use.
+ */
+size_t crane_text_size(const struct crane_text *text);
+
+/**
+ * Copies the text into `buffer`: at most `size` bytes, the last of them a NUL, never cutting a character. Returns the
+ * length of the whole text without the NUL, or 0 when the handle is not in use.
+ *
+ * @param buffer `size` writable bytes, or NULL when `size` is 0.
+ */
+size_t crane_text_copy(const struct crane_text *text, char *buffer, size_t size);
+
+/**
+ * Frees a text. NULL is fine; a text that was freed before gives `CRANE_INVALID_INPUT`.
+ */
+int32_t crane_text_free(struct crane_text *text);
+
+/**
+ * Verifies the models and opens the library. No model is loaded yet.
+ *
+ * @param options What to open.
+ * @param out     Set to the runtime, which `crane_free` frees; to NULL on an error.
+ */
+int32_t crane_open(const struct crane_options *options, struct crane **out);
+
+/**
+ * Ends every question with `CRANE_CLOSED`, waits for them, frees the models and closes the library. Any use afterwards
+ * gives `CRANE_CLOSED`; closing again does nothing. Called by a callback it returns at once, and the end of that
+ * callback's question does the rest.
+ */
+int32_t crane_close(struct crane *crane);
+
+/**
+ * Closes, and frees the handle. NULL is fine; a handle that was freed before gives `CRANE_INVALID_INPUT`. Nothing that
+ * was acknowledged is lost if it is never called.
+ */
+int32_t crane_free(struct crane *crane);
+
+/**
+ * Loads every model now, so that the first question need not wait for it.
+ *
+ * @param cancel Ends the wait with `CRANE_CANCELLED`; the models go on loading. May be NULL.
+ */
+int32_t crane_warm_up(struct crane *crane, const struct crane_cancel *cancel);
+
+/**
+ * Gives memory back. Nothing that runs is interrupted: what it uses is given back when it ends.
+ *
+ * @param level One of `CRANE_TRIM_…`.
+ */
+int32_t crane_trim_memory(struct crane *crane, int32_t level);
+
+/**
+ * Call it when the app goes to the background, before it may be suspended: afterwards no GPU is used, no file is locked,
+ * and everything is on disk. Changes give `CRANE_BACKGROUNDED` until `crane_on_foreground`.
+ */
+int32_t crane_on_background(struct crane *crane);
+
+/**
+ * Call it when the app is back in the foreground.
+ */
+int32_t crane_on_foreground(struct crane *crane);
+
+/**
+ * What runs the models that are loaded, as JSON: `{"encoder": "tract", "language": "CPU, 2 threads"}`, each null until
+ * it is loaded.
+ */
+int32_t crane_backends(const struct crane *crane, struct crane_text **out);
+
+/**
+ * Stores a correction under its photos and texts. It is on disk and in force when this returns.
+ *
+ * @param out Set to the fact as JSON; may be NULL.
+ */
+int32_t crane_fact_add(struct crane *crane, const struct crane_new_fact *fact, struct crane_text **out);
+
+/**
+ * Changes a fact: every field of `fact` replaces the old one, its photos and texts are added to what the fact is found
+ * by, and a new statement takes the old one's place among the texts.
+ *
+ * @param out Set to the fact as JSON; may be NULL.
+ */
+int32_t crane_fact_edit(struct crane *crane,
+                        const char *id,
+                        const struct crane_new_fact *fact,
+                        struct crane_text **out);
+
+/**
+ * Stores a correction in place of another one, which stays in the library and fires no more; one undo takes both back.
+ *
+ * @param old The fact to be replaced.
+ * @param out Set to the new fact as JSON; may be NULL.
+ */
+int32_t crane_fact_supersede(struct crane *crane,
+                             const char *old,
+                             const struct crane_new_fact *fact,
+                             struct crane_text **out);
+
+/**
+ * Lets a disabled fact fire again. `out` as in `crane_fact_add`.
+ */
+int32_t crane_fact_enable(struct crane *crane, const char *id, struct crane_text **out);
+
+/**
+ * Keeps a fact from firing until it is enabled. `out` as in `crane_fact_add`.
+ */
+int32_t crane_fact_disable(struct crane *crane, const char *id, struct crane_text **out);
+
+/**
+ * Deletes a fact; its history stays, and an undo brings it back. `out` as in `crane_fact_add`.
+ */
+int32_t crane_fact_delete(struct crane *crane, const char *id, struct crane_text **out);
+
+/**
+ * One fact, whatever its state; `CRANE_NOT_FOUND` when there is none. `out` as in `crane_fact_add`.
+ */
+int32_t crane_fact_get(const struct crane *crane, const char *id, struct crane_text **out);
+
+/**
+ * Erases a fact for good, from every file of the library. It can't be undone.
+ *
+ * @param out Set to a receipt as JSON: `{"fact": id, "at": Unix milliseconds, "change": number, "digest": hexadecimal}`;
+ *            may be NULL.
+ */
+int32_t crane_fact_forget(struct crane *crane,
+                          const char *id,
+                          struct crane_text **out);
+
+/**
+ * The facts that pass the filter, newest first.
+ *
+ * @param filter Which facts; NULL: all that are not deleted.
+ * @param out    Set to a JSON array of facts; to NULL on an error.
+ */
+int32_t crane_fact_list(const struct crane *crane, const struct crane_filter *filter, struct crane_text **out);
+
+/**
+ * Facts that hold all these words, the last of which may be begun only; best match first.
+ *
+ * @param words 1 to 500 characters.
+ * @param limit Most facts to return.
+ * @param out   Set to a JSON array of facts; to NULL on an error.
+ */
+int32_t crane_fact_search(const struct crane *crane, const char *words, uint32_t limit, struct crane_text **out);
+
+/**
+ * Changes, newest first, of one fact or of all.
+ *
+ * @param id    The fact; NULL: all.
+ * @param limit Most changes to return.
+ * @param out   Set to a JSON array of `{"seq": number, "at": Unix milliseconds, "op": …, "undoes": number or null,
+ *              "facts": [id…]}`; to NULL on an error.
+ */
+int32_t crane_history(const struct crane *crane, const char *id, uint32_t limit, struct crane_text **out);
+
+/**
+ * Takes back the newest change that stands; every fact it touched is exactly as it was.
+ *
+ * @param out Set to the change as JSON, as in `crane_history`; to `null` when there was none. May be NULL.
+ */
+int32_t crane_undo(struct crane *crane, struct crane_text **out);
+
+/**
+ * Brings the change back that was undone last, unless something else was done since. `out` as in `crane_undo`.
+ */
+int32_t crane_redo(struct crane *crane, struct crane_text **out);
+
+/**
+ * Makes a handle that ends questions.
+ *
+ * @param out Set to the handle, which `crane_cancel_free` frees; to NULL on an error.
+ */
+int32_t crane_cancel_new(struct crane_cancel **out);
+
+/**
+ * Ends every question that was asked, or will be asked, with this handle: soon, and at its next batch. It stays set.
+ */
+int32_t crane_cancel_set(const struct crane_cancel *cancel);
+
+/**
+ * Frees the handle, which cancels nothing. NULL is fine; freed before gives `CRANE_INVALID_INPUT`.
+ */
+int32_t crane_cancel_free(struct crane_cancel *cancel);
+
+/**
+ * Which fact would fire on this question? The language model doesn't run.
+ *
+ * @param out Set to JSON `{"fact": …, "trace": …}`; to NULL on an error.
+ */
+int32_t crane_preview(struct crane *crane, const struct crane_question *question, struct crane_text **out);
+
+/**
+ * Answers a question on this thread and returns when that is done.
+ *
+ * @param question  What is asked.
+ * @param cancel    Ends the question from another thread; may be NULL.
+ * @param on_event  Told of what happens meanwhile; may be NULL.
+ * @param user_data Handed to the callback.
+ * @param out       Set to JSON `{"text": …, "thought": …, "fact": …, "trace": …}`; to NULL on an error. May be NULL for
+ *                  those who listen.
+ */
+int32_t crane_ask(struct crane *crane,
+                  const struct crane_question *question,
+                  const struct crane_cancel *cancel,
+                  crane_event_fn on_event,
+                  void *user_data,
+                  struct crane_text **out);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* CRANE_H */

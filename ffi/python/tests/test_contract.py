@@ -1,0 +1,292 @@
+"""The contract (`tests/contract`) through this package."""
+
+import json
+import pathlib
+import queue
+import tempfile
+import threading
+import unittest
+
+import crane
+from crane import _native
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+EVENTS = {"routed": "ROUTED", "decided": "DECIDED", "think": "THINK_DELTA", "answer": "ANSWER_DELTA"}
+STATES = {state.name.lower(): state for state in crane.FactState}
+ERRORS = {
+    "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_"): name
+    for name in _native.error_codes()
+}
+
+
+def text(value):
+    return value["repeat"] * value["times"] if isinstance(value, dict) else value
+
+
+def photo(value):
+    return bytes([value["bytes"]]) * value["times"] if isinstance(value, dict) else ROOT / value
+
+
+def new_fact(value):
+    return crane.NewFact(
+        text(value["statement"]),
+        subject=text(value.get("subject")),
+        target=text(value.get("target")),
+        images=[photo(image) for image in value.get("images", [])],
+        texts=[text(key) for key in value.get("texts", [])],
+        source=text(value.get("source")),
+        note=text(value.get("note")),
+        valid_from=value.get("valid_from"),
+        valid_until=value.get("valid_until"),
+    )
+
+
+def kind_of(event):
+    return next(kind for kind, name in EVENTS.items() if getattr(event, "is_" + name)())
+
+
+class Once:
+    """A value that one thread sets and another waits for."""
+
+    def __init__(self):
+        self.there, self.value = threading.Event(), None
+
+    def set(self, value):
+        self.value = value
+        self.there.set()
+
+    def get(self):
+        self.there.wait()
+        return self.value
+
+
+class Runner:
+    """Runs the steps of one script."""
+
+    def __init__(self, test, folder):
+        self.test, self.folder = test, folder
+        self.runtime, self.ids, self.names = None, {}, {}
+
+    def run(self, step):
+        if "needs" in step:
+            return
+        if step["do"] == "parallel":
+            return self.parallel(step)
+        try:
+            outcome = getattr(self, step["do"])(step)
+        except crane.CraneError as error:
+            name = next(name for name, kind in ERRORS.items() if kind == type(error).__name__)
+            outcome = {"error": name, "code": crane.error_code(error)}
+            self.test.assertTrue(str(error))
+        expect = step.get("expect", {})
+        self.test.assertEqual(outcome.get("error"), expect.get("error"), (step, outcome))
+        for key, value in expect.items():
+            self.test.assertEqual(outcome.get(key, "nothing"), value, (key, step, outcome))
+
+    def parallel(self, step):
+        failures = []
+
+        def work():
+            try:
+                for inner in step["steps"]:
+                    self.run(inner)
+            except BaseException as error:  # noqa: B902 - told below, on the test's own thread
+                failures.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(step["times"])]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+
+    def id(self, step):
+        return self.ids.get(step["id"], step["id"]) if isinstance(step["id"], str) else text(step["id"])
+
+    def name(self, id):
+        return self.names.get(id, id)
+
+    def told(self, step, fact):
+        self.ids[step["as"]], self.names[fact.id] = fact.id, step["as"]
+        return self.fact(fact)
+
+    def fact(self, fact):
+        keys = "statement subject target source note valid_from valid_until image_keys text_keys".split()
+        outcome = {key: getattr(fact, key) for key in keys}
+        outcome["id"], outcome["state"] = self.name(fact.id), fact.state.name.lower()
+        outcome["supersedes"] = fact.supersedes and self.name(fact.supersedes)
+        return outcome
+
+    def facts(self, facts):
+        return {"facts": [self.name(fact.id) for fact in facts]}
+
+    def change(self, entry):
+        return {"op": entry.op, "facts": [self.name(id) for id in entry.facts]} if entry else {"op": None}
+
+    def traced(self, answer):
+        decision = answer.trace.decision
+        fired = decision.fact if decision.is_FIRE() else None
+        self.test.assertEqual(fired, answer.fact and answer.fact.id)
+        reason = "fire" if fired else "empty_index" if decision.reason.is_EMPTY_INDEX() else "below_threshold"
+        route = answer.trace.route.name.lower()
+        return {"fired": fired and self.name(fired), "reason": reason, "route": route, "hits": len(answer.trace.hits)}
+
+    def open(self, step):
+        models, library = ROOT / step.get("models", "models/tiny"), self.folder / step.get("library", "library")
+        self.runtime = crane.Crane(models, library, read_only=step.get("read_only", False))
+        return {}
+
+    def close(self, step):
+        self.runtime.close()
+        return {}
+
+    def add(self, step):
+        return self.told(step, self.runtime.add(new_fact(step["fact"])))
+
+    def edit(self, step):
+        return self.fact(self.runtime.edit(self.id(step), new_fact(step["fact"])))
+
+    def supersede(self, step):
+        return self.told(step, self.runtime.supersede(self.id(step), new_fact(step["fact"])))
+
+    def enable(self, step):
+        return self.fact(self.runtime.enable(self.id(step)))
+
+    def disable(self, step):
+        return self.fact(self.runtime.disable(self.id(step)))
+
+    def delete(self, step):
+        return self.fact(self.runtime.delete(self.id(step)))
+
+    def get(self, step):
+        return self.fact(self.runtime.get(self.id(step)))
+
+    def forget(self, step):
+        receipt = self.runtime.forget(self.id(step))
+        return {"fact": self.name(receipt.fact), "digest_digits": len(receipt.digest)}
+
+    def list(self, step):
+        states = [STATES[state] for state in step.get("states", [])]
+        rest = {key: step[key] for key in ("source", "subject", "offset", "limit") if key in step}
+        return self.facts(self.runtime.facts(states=states, **rest))
+
+    def search(self, step):
+        return self.facts(self.runtime.search(text(step["words"]), step["limit"]))
+
+    def history(self, step):
+        entries = self.runtime.history(self.id(step) if "id" in step else None, step["limit"])
+        return {"ops": [entry.op for entry in entries]}
+
+    def undo(self, step):
+        return self.change(self.runtime.undo())
+
+    def redo(self, step):
+        return self.change(self.runtime.redo())
+
+    def preview(self, step):
+        return self.traced(self.runtime.preview(text(step["question"]), self.image(step)))
+
+    def image(self, step):
+        return photo(step["image"]) if "image" in step else None
+
+    def ask(self, step):
+        question, image = text(step["question"]), self.image(step)
+        if "at" in step:
+            order, pieces, answer = self.listen(step, question, image)
+        else:
+            options = {key: step[key] for key in ("thought_tokens", "temperature") if key in step}
+            with self.runtime.stream(question, image, crane.AskOptions(**options)) as stream:
+                order, pieces = self.heard(stream)
+                answer = stream.answer()
+        thoughts = order.count("think")
+        self.test.assertEqual(order, ["routed", "decided"] + ["think"] * thoughts + ["answer"] * order.count("answer"))
+        self.test.assertEqual(pieces, {"think": answer.thought, "answer": answer.text})
+        reply = answer.trace.reply
+        return {**self.traced(answer), "text": answer.text, "cited": reply.cited, "well_formed": reply.well_formed}
+
+    def heard(self, events):
+        order, pieces = [], {"think": "", "answer": ""}
+        for event in events:
+            order.append(kind_of(event))
+            if order[-1] in pieces:
+                pieces[order[-1]] += event.text
+        return order, pieces
+
+    def listen(self, step, question, image):
+        """Acts within the listener itself, beneath the stream, where nothing has gone on meanwhile."""
+        runner, ended, events = self, queue.Queue(), []
+
+        class Listener(_native.AnswerListener):
+            def on_event(self, event):
+                events.append(event)
+                if kind_of(event) == step["at"]:
+                    runner.act(step["then"], task.get())
+
+            def on_answer(self, answer):
+                ended.put(answer)
+
+            def on_error(self, error):
+                ended.put(error)
+
+        task = Once()
+        task.set(self.runtime._crane.ask(_native.Question(text=question, image=image.read_bytes()), Listener()))
+        answer = ended.get()
+        if isinstance(answer, crane.CraneError):
+            raise answer
+        return *self.heard(events), answer
+
+    def act(self, then, task):
+        if then == "cancel":
+            task.cancel()
+        elif then == "cancel_elsewhere":
+            thread = threading.Thread(target=task.cancel)
+            thread.start()
+            thread.join()
+        elif then == "close":
+            self.runtime.close()
+        elif then == "list":
+            self.runtime.facts()
+        else:
+            raise RuntimeError("thrown on purpose")
+
+    def warm_up(self, step):
+        self.runtime.warm_up()
+        return {}
+
+    def background(self, step):
+        self.runtime.on_background()
+        return {}
+
+    def foreground(self, step):
+        self.runtime.on_foreground()
+        return {}
+
+    def trim(self, step):
+        self.runtime.trim_memory(crane.TrimLevel[step["level"].upper()])
+        return {}
+
+    def backends(self, step):
+        backends = self.runtime.backends()
+        return {"encoder": backends.encoder is not None, "language": backends.language is not None}
+
+
+class Contract(unittest.TestCase):
+    pass
+
+
+def _add(file):
+    def test(self):
+        with tempfile.TemporaryDirectory() as folder:
+            runner = Runner(self, pathlib.Path(folder))
+            for step in json.loads(file.read_text("utf-8"))["steps"]:
+                runner.run(step)
+
+    setattr(Contract, "test_" + file.stem, test)
+
+
+for _file in sorted((ROOT / "tests/contract").glob("*.json")):
+    _add(_file)
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,41 @@
+//! A runtime's life in an app; `core/docs/LIFECYCLE.md` says what a host calls when.
+
+use crane_core::CancelToken;
+
+use super::{Crane, Result, TrimLevel};
+
+#[uniffi::export]
+impl Crane {
+    /// Loads every model now, so that the first question need not wait for it. Shutting down ends the wait.
+    pub fn warm_up(&self) -> Result {
+        Ok(self.runtime.warm_up(&CancelToken::new())?)
+    }
+
+    /// Gives memory back, as an app is asked to when the system runs short. What a running question uses is given back
+    /// when it ends.
+    pub fn trim_memory(&self, level: TrimLevel) {
+        self.runtime.trim_memory(level.into());
+    }
+
+    /// Call it when the app goes to the background, before it may be suspended: afterwards no GPU is used, no file is
+    /// locked, and everything is on disk. Questions on a GPU end with `Backgrounded`, changes are refused with it.
+    pub fn on_background(&self) -> Result {
+        Ok(self.runtime.on_background()?)
+    }
+
+    /// Call it when the app is back in the foreground: everything works again.
+    ///
+    /// Fails with `LibraryLocked` when another process writes to the library now; the next change tries again.
+    pub fn on_foreground(&self) -> Result {
+        Ok(self.runtime.on_foreground()?)
+    }
+
+    /// Ends every question with `Closed`, waits for them, frees the models and closes the library. Any use afterwards
+    /// fails with `Closed`; shutting down again does nothing.
+    ///
+    /// Called by a listener, it returns at once, and the end of that question does the rest. It is not named `close`,
+    /// which in Kotlin frees the object itself.
+    pub fn shut_down(&self) -> Result {
+        Ok(self.runtime.close()?)
+    }
+}

@@ -1,0 +1,109 @@
+//! How a runtime is opened, and what it says of itself.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crane_core::{ErrorKind, LibraryKey};
+use zeroize::Zeroizing;
+
+use super::{CraneError, Result};
+
+/// What to open, and how.
+#[derive(Clone, uniffi::Record)]
+pub struct OpenOptions {
+    /// The model bundle's folder.
+    pub models: String,
+    /// The library's folder; it is created where there is none.
+    pub library: String,
+    /// The key of an encrypted library, with which a new one is created: `cranekey1:` and 64 hexadecimal digits, see
+    /// `generate_key`; none: it is plain. Keep it in the system's keystore.
+    #[uniffi(default = None)]
+    pub key: Option<String>,
+    /// Opens the library for reading only: any number of processes may, and nothing is created.
+    #[uniffi(default = false)]
+    pub read_only: bool,
+    /// Keeps a small JPEG copy of every photo of a new fact, so that a later encoder can embed it again.
+    #[uniffi(default = false)]
+    pub keep_thumbnails: bool,
+    /// Threads for each model, at least 1; none: one per core, as far as that helps.
+    #[uniffi(default = None)]
+    pub threads: Option<u32>,
+    /// Layers of the language model to run on a GPU, where this build has one; none: as many as fit; 0: none at all.
+    #[uniffi(default = None)]
+    pub gpu_layers: Option<u32>,
+    /// Unloads the models when nothing was asked for so many milliseconds; none: never. They are loaded again when needed.
+    #[uniffi(default = None)]
+    pub idle_unload_ms: Option<u64>,
+    /// Bytes of embeddings of recent photos and texts to keep in memory; none: 4 MiB; 0: no such cache.
+    #[uniffi(default = None)]
+    pub embedding_cache_bytes: Option<u64>,
+}
+
+impl OpenOptions {
+    pub(super) fn into_core(self) -> Result<crane_core::OpenOptions> {
+        let zero = || CraneError::new(ErrorKind::InvalidInput, "0 threads: at least 1 is needed".into());
+        let threads = self.threads.map(|n| NonZeroU32::new(n).ok_or_else(zero)).transpose()?;
+        let defaults = crane_core::OpenOptions::new(self.models, self.library);
+        let cache = self.embedding_cache_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        Ok(crane_core::OpenOptions {
+            key: self.key.map(Zeroizing::new).map(|key| LibraryKey::parse(&key)).transpose()?,
+            read_only: self.read_only,
+            keep_thumbnails: self.keep_thumbnails,
+            threads,
+            gpu_layers: self.gpu_layers,
+            idle_unload: self.idle_unload_ms.map(Duration::from_millis),
+            embedding_cache: cache.unwrap_or(defaults.embedding_cache),
+            ..defaults
+        })
+    }
+}
+
+/// A new random key for an encrypted library; no two are alike. Only builds with encryption can use it.
+#[uniffi::export]
+pub fn generate_key() -> Result<String> {
+    let key = LibraryKey::generate()?.expose();
+    Ok(key.map(|key| key.to_string()).unwrap_or_default())
+}
+
+/// How much memory to give back; each level includes those before it. Whatever runs is never interrupted.
+#[derive(Clone, Copy, uniffi::Enum)]
+pub enum TrimLevel {
+    /// What is kept of the last questions.
+    Photo,
+    /// The language model's context as well.
+    Context,
+    /// Every model; the next question loads them again.
+    Models,
+}
+
+impl From<TrimLevel> for crane_core::TrimLevel {
+    fn from(level: TrimLevel) -> Self {
+        match level {
+            TrimLevel::Photo => Self::Photo,
+            TrimLevel::Context => Self::Context,
+            TrimLevel::Models => Self::Models,
+        }
+    }
+}
+
+/// What runs the models.
+#[derive(uniffi::Record)]
+pub struct Backends {
+    /// The retrieval encoders ("ONNX Runtime 1.31", "tract"); none until they are loaded.
+    pub encoder: Option<String>,
+    /// The language model ("CPU, 2 threads"); none until it is loaded.
+    pub language: Option<String>,
+}
+
+impl From<crane_core::Backends> for Backends {
+    fn from(backends: crane_core::Backends) -> Self {
+        Self { encoder: backends.encoder, language: backends.language }
+    }
+}
+
+/// Memory that is held now, in bytes.
+#[derive(uniffi::Record)]
+pub struct MemoryUsage {
+    /// The search indexes.
+    pub index_bytes: u64,
+}

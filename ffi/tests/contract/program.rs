@@ -1,0 +1,226 @@
+//! Steps through `tests/c/driver.c`: a line for each, and lines that come back.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use crane_core::ErrorKind;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::check::{Events, Interface};
+use crate::script::{byte, number, root, text, times, unhex};
+use crate::support;
+
+/// The driver, compiled. None: this system has no C compiler that takes its options.
+pub(crate) fn build() -> Option<Driver> {
+    if !cfg!(unix) {
+        println!("skipped: the driver is a POSIX program");
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("driver");
+    support::compile_sanitized(Path::new("driver.c"), &program);
+    Some(Driver { program, _folder: folder })
+}
+
+pub(crate) struct Driver {
+    program: PathBuf,
+    _folder: TempDir,
+}
+
+/// A running driver.
+pub(crate) struct Program {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    folder: PathBuf,
+}
+
+impl Program {
+    pub(crate) fn start(driver: &Driver, folder: &Path) -> Self {
+        let mut command = support::command(&driver.program);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, input, output, folder: folder.to_owned() }
+    }
+
+    fn send(&mut self, line: &str) {
+        writeln!(self.input.as_ref().unwrap(), "{line}").unwrap();
+    }
+
+    /// Reads what came of one step.
+    fn receive(&mut self, step: &Value) -> Value {
+        let mut events = Events::default();
+        loop {
+            let mut line = String::new();
+            self.output.read_line(&mut line).unwrap();
+            let parts: Vec<&str> = line.trim_end_matches('\n').splitn(3, '\t').collect();
+            match parts[..] {
+                ["event", kind, text] => {
+                    let text = String::from_utf8(unhex(text)).unwrap();
+                    events.add(["routed", "decided", "think", "answer"][kind.parse::<usize>().unwrap()], &text);
+                }
+                ["ok", json] => return outcome(step, &serde_json::from_str(json).unwrap(), &events),
+                ["error", code, message] => return error(code.parse().unwrap(), message),
+                _ => panic!("the driver ended with {:?} in {step}: {line}", self.child.wait()),
+            }
+        }
+    }
+}
+
+impl Interface for Program {
+    const CAN: &[&str] = &["invalid_utf8", "null"];
+
+    fn perform(&mut self, step: &Value) -> Value {
+        let line = command(step, &self.folder);
+        self.send(&line);
+        self.receive(step)
+    }
+
+    fn parallel(&mut self, times: usize, steps: &[Value]) -> Vec<Vec<Value>> {
+        self.send(&format!("parallel\t{times}\t{}", steps.len()));
+        for step in steps {
+            let line = command(step, &self.folder);
+            self.send(&line);
+        }
+        (0..times).map(|_| steps.iter().map(|step| self.receive(step)).collect()).collect()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.input = None;
+        let status = self.child.wait().unwrap();
+        if !std::thread::panicking() {
+            assert!(status.success(), "the driver ended with {status}: see above");
+        }
+    }
+}
+
+/// A step as the driver takes it.
+fn command(step: &Value, folder: &Path) -> String {
+    let name = step["do"].as_str().unwrap();
+    let mut line = vec![name.to_owned()];
+    match name {
+        "open" => {
+            let path = |path: PathBuf| argument(Some(path.to_string_lossy().into_owned().into_bytes()));
+            line.push(path(root().join(step["models"].as_str().unwrap_or("models/tiny"))));
+            line.push(path(folder.join(step["library"].as_str().unwrap_or("library"))));
+            line.push(u8::from(step["read_only"] == true).to_string());
+            line.push(number(&step["threads"]).to_string());
+        }
+        "add" => fact(&step["fact"], &mut line),
+        "edit" | "supersede" => {
+            line.push(argument(text(&step["id"])));
+            fact(&step["fact"], &mut line);
+        }
+        "enable" | "disable" | "delete" | "get" | "forget" => line.push(argument(text(&step["id"]))),
+        "list" => {
+            let states = step["states"].as_array().cloned().unwrap_or_default();
+            line.push(states.iter().map(|state| state_bit(state.as_str().unwrap())).sum::<u32>().to_string());
+            line.extend([&step["source"], &step["subject"]].map(|value| argument(text(value))));
+            line.extend([&step["offset"], &step["limit"]].map(|value| number(value).to_string()));
+        }
+        "search" => line.extend([argument(text(&step["words"])), number(&step["limit"]).to_string()]),
+        "history" => line.extend([argument(text(&step["id"])), number(&step["limit"]).to_string()]),
+        "preview" | "ask" => {
+            line.extend([argument(text(&step["question"])), photo(&step["image"])]);
+            // To C, 0 is the default and -1 is none.
+            let none_or = |value: i64| if value == 0 { -1 } else { value };
+            line.push(step["thought_tokens"].as_i64().map_or(0, none_or).to_string());
+            line.push(step["temperature"].as_f64().unwrap_or(0.0).to_string());
+            let at = ["routed", "decided", "think", "answer"].iter().position(|event| step["at"] == *event);
+            line.push(at.map_or_else(|| "-1".into(), |at| at.to_string()));
+            line.push(step["then"].as_str().unwrap_or("-").into());
+        }
+        "trim" => {
+            let level = ["photo", "context", "models"].iter().position(|level| step["level"] == *level);
+            line.push(level.unwrap().to_string());
+        }
+        _ => {}
+    }
+    line.join("\t")
+}
+
+fn fact(fact: &Value, line: &mut Vec<String>) {
+    for name in ["statement", "subject", "target", "source", "note"] {
+        line.push(argument(text(&fact[name])));
+    }
+    for name in ["valid_from", "valid_until"] {
+        line.push(fact[name].as_i64().map_or_else(|| "-".into(), |number| number.to_string()));
+    }
+    for (name, write) in [("images", &photo as &dyn Fn(&Value) -> String), ("texts", &|value| argument(text(value)))] {
+        let values = fact[name].as_array().cloned().unwrap_or_default();
+        line.push(values.len().to_string());
+        line.extend(values.iter().map(write));
+    }
+}
+
+fn argument(bytes: Option<Vec<u8>>) -> String {
+    let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    bytes.map_or_else(|| "-".into(), |bytes| format!("h{}", hex(bytes)))
+}
+
+fn photo(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::String(path) => format!("f{}", root().join(path).display()),
+        generated => format!("b{}x{}", byte(generated), times(generated)),
+    }
+}
+
+fn state_bit(name: &str) -> u32 {
+    1 << ["active", "disabled", "superseded", "deleted", "forgotten"].iter().position(|state| *state == name).unwrap()
+}
+
+fn error(code: i32, message: &str) -> Value {
+    use ErrorKind as K;
+    let kinds = [
+        K::NotFound,
+        K::InvalidInput,
+        K::UnsupportedImage,
+        K::ModelMissing,
+        K::Cancelled,
+        K::Backgrounded,
+        K::ReadOnly,
+        K::Closed,
+    ];
+    let kind = kinds.iter().find(|kind| **kind as i32 == code);
+    json!({ "error": kind.unwrap_or_else(|| panic!("error {code}: {message}")), "code": code })
+}
+
+/// What a result says, flat.
+fn outcome(step: &Value, result: &Value, events: &Events) -> Value {
+    let ids = |facts: &Value| facts.as_array().unwrap().iter().map(|fact| fact["id"].clone()).collect::<Vec<_>>();
+    match step["do"].as_str().unwrap() {
+        "forget" => json!({ "fact": result["fact"], "digest_digits": result["digest"].as_str().unwrap().len() }),
+        "list" | "search" => json!({ "facts": ids(result) }),
+        "history" => {
+            let entries = result.as_array().unwrap();
+            json!({ "ops": entries.iter().map(|entry| &entry["op"]).collect::<Vec<_>>() })
+        }
+        "undo" | "redo" => json!({ "op": result["op"], "facts": result["facts"] }),
+        "preview" => traced(result),
+        "ask" => {
+            events.check(result["thought"].as_str().unwrap(), result["text"].as_str().unwrap());
+            let (mut outcome, reply) = (traced(result), &result["trace"]["reply"]);
+            outcome["text"] = result["text"].clone();
+            outcome["cited"] = reply["cited"].clone();
+            outcome["well_formed"] = reply["well_formed"].clone();
+            outcome
+        }
+        "backends" => json!({ "encoder": !result["encoder"].is_null(), "language": !result["language"].is_null() }),
+        _ => result.clone(),
+    }
+}
+
+fn traced(result: &Value) -> Value {
+    let (trace, decision) = (&result["trace"], &result["trace"]["decision"]);
+    let fired = decision["outcome"] == "fire";
+    assert_eq!(if fired { &decision["fact"] } else { &Value::Null }, &result["fact"]["id"]);
+    json!({
+        "fired": result["fact"]["id"], "reason": if fired { &decision["outcome"] } else { &decision["reason"] },
+        "route": trace["route"], "hits": trace["hits"].as_array().unwrap().len(),
+    })
+}

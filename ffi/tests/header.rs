@@ -1,0 +1,22 @@
+//! The committed header is what cbindgen makes of the source.
+
+use std::path::Path;
+
+#[test]
+fn the_header_is_up_to_date() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let committed = root.join("include/crane.h");
+    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("the settings are valid");
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    // In this order they stand in the header.
+    for file in ["mod", "status", "text", "options", "runtime", "facts", "ask"] {
+        builder = builder.with_src(root.join("src/c").join(format!("{file}.rs")));
+    }
+    let mut fresh = Vec::new();
+    builder.generate().expect("the source is valid").write(&mut fresh);
+    if std::env::var_os("CRANE_BLESS").is_some() {
+        std::fs::write(&committed, &fresh).unwrap();
+    }
+    let committed = std::fs::read_to_string(committed).unwrap();
+    assert!(committed.as_bytes() == fresh, "include/crane.h is not what the source says: CRANE_BLESS=1 mends it");
+}
