@@ -30,7 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 /** Begins a crane_options. */
-#define CRANE_OPTIONS_INIT {sizeof(crane_options), 0, NULL, NULL, 0, 0, 0, 0, 0}
+#define CRANE_OPTIONS_INIT {sizeof(crane_options), 0, NULL, NULL, 0, 0, 0, 0, 0, NULL}
 /** Begins a crane_new_fact. */
 #define CRANE_NEW_FACT_INIT {sizeof(crane_new_fact), NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL, NULL}
 /** Begins a crane_question. */
@@ -87,6 +87,11 @@
  * Facts that are erased.
  */
 #define CRANE_STATE_FORGOTTEN 16
+
+/**
+ * Bytes of a library's key as text, with the NUL.
+ */
+#define CRANE_KEY_SIZE 75
 
 /**
  * Gives back what is kept of the last questions.
@@ -197,6 +202,11 @@
  * A fact pack is damaged, altered, incomplete or newer than this version.
  */
 #define CRANE_PACK_CORRUPT 19
+
+/**
+ * The library is encrypted and no key or another one was given, or it is not and one was.
+ */
+#define CRANE_WRONG_KEY 20
 
 /**
  * Ends questions from any thread.
@@ -404,6 +414,11 @@ typedef struct crane_options {
      * Bytes of embeddings of recent photos and texts to keep in memory; 0: 4 MiB; -1: no such cache.
      */
     int64_t embedding_cache_bytes;
+    /**
+     * The key of an encrypted library, with which a new one is created: `cranekey1:` and 64 hexadecimal digits, see
+     * `crane_key_generate`; NULL: it is plain.
+     */
+    const char *key;
 } crane_options;
 
 #ifdef __cplusplus
@@ -568,6 +583,15 @@ int32_t crane_redo(struct crane *crane, struct crane_text **out);
 int32_t crane_open(const struct crane_options *options, struct crane **out);
 
 /**
+ * Copies a new random key for an encrypted library into `buffer`, with a NUL at its end. Only builds with encryption can
+ * use it; wipe it when it is in the system's keystore.
+ *
+ * @param size Bytes of the buffer, at least `CRANE_KEY_SIZE`.
+ */
+int32_t crane_key_generate(char *buffer,
+                           size_t size);
+
+/**
  * Ends every question with `CRANE_CLOSED`, waits for them, frees the models and closes the library. Any use afterwards
  * gives `CRANE_CLOSED`; closing again does nothing. Called by a callback it returns at once, and the end of that
  * callback's question does the rest.
@@ -696,6 +720,15 @@ int32_t crane_text_free(struct crane_text *text);
  * @param out     Set to the runtime, which `crane_free` frees; to NULL on an error.
  */
 int32_t crane_open(const struct crane_options *options, struct crane **out);
+
+/**
+ * Copies a new random key for an encrypted library into `buffer`, with a NUL at its end. Only builds with encryption can
+ * use it; wipe it when it is in the system's keystore.
+ *
+ * @param size Bytes of the buffer, at least `CRANE_KEY_SIZE`.
+ */
+int32_t crane_key_generate(char *buffer,
+                           size_t size);
 
 /**
  * Ends every question with `CRANE_CLOSED`, waits for them, frees the models and closes the library. Any use afterwards

@@ -30,7 +30,7 @@ fn misuse_under_valgrind() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("misuse");
     compile(Path::new("misuse.c"), &program, &[]).unwrap();
-    let mut valgrind = Command::new("valgrind");
+    let mut valgrind = command(Path::new("valgrind"));
     // Not `possible`: Rust keeps the main thread's own handle by a pointer into its middle.
     valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
     let run = valgrind.arg(&program).arg(models()).arg(folder.path().join("library")).output().unwrap();

@@ -35,9 +35,11 @@ pub(crate) fn compile_sanitized(source: &Path, program: &Path) {
     }
 }
 
-/// A program with what sanitizers need to know.
+/// A program with what sanitizers need to know, and this very build's library: cargo's own path for libraries names the
+/// folder of the last `cargo build` first.
 pub(crate) fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
+    command.env("LD_LIBRARY_PATH", built()).env("DYLD_LIBRARY_PATH", built());
     let leaks = if cfg!(target_os = "linux") { "detect_leaks=1" } else { "detect_leaks=0" };
     command.env("ASAN_OPTIONS", leaks).env("LSAN_OPTIONS", "print_suppressions=0");
     command
