@@ -18,8 +18,8 @@ use crate::types::{Embedding, Hit};
 const CHUNK: usize = 32;
 /// Candidates that may wait; then those that still can be are scored.
 const PATIENCE: usize = 1 << 14;
-/// How many rows ahead are fetched.
-const AHEAD: usize = 4;
+/// Rows scored at a time; that many more are being fetched meanwhile.
+const BATCH: usize = 8;
 
 /// A run of coded rows.
 #[derive(Clone, Copy)]
@@ -35,12 +35,13 @@ impl Index {
     pub(super) fn chunks(&self) -> impl Iterator<Item = Chunk<'_>> {
         let ends = [self.base_len(), self.len()];
         self.coded().into_iter().zip(ends).flat_map(|((first, blocks), end)| {
-            let firsts = (first..).step_by(CHUNK * BLOCK_ROWS);
-            let chunk = move |(blocks, first): (_, usize)| {
-                let end = end.min(first + CHUNK * BLOCK_ROWS);
-                Chunk { blocks, first, end }
-            };
-            blocks.chunks(CHUNK).zip(firsts).map(chunk)
+            let (mut rest, mut first, mut len) = (blocks, first, 1);
+            std::iter::from_fn(move || {
+                let blocks = rest.split_off(..len.min(rest.len()))?;
+                let chunk = Chunk { blocks, first, end: end.min(first + blocks.len() * BLOCK_ROWS) };
+                (first, len) = (chunk.end, CHUNK.min(2 * len));
+                (!blocks.is_empty()).then_some(chunk)
+            })
         })
     }
 }
@@ -54,6 +55,8 @@ pub(super) struct Scan<'a> {
     coarse: Option<CoarseQuery>,
     best: TopK<Scored>,
     bounds: TopK<Worst>,
+    /// The k-th best bound so far.
+    bar: f32,
     /// Candidates that are not scored yet, ascending by slot.
     waiting: Vec<Candidate>,
 }
@@ -68,28 +71,45 @@ impl<'a> Scan<'a> {
         filter: &'a Filter<'a>,
     ) -> Self {
         let (best, bounds) = (TopK::new(k), TopK::new(k));
-        Self { index, filter, query: Query::new(query), coarse, best, bounds, waiting: Vec::new() }
+        Self {
+            index,
+            filter,
+            query: Query::new(query),
+            coarse,
+            best,
+            bounds,
+            bar: f32::NEG_INFINITY,
+            waiting: Vec::new(),
+        }
     }
 
     /// Looks at some rows; chunks must come in the order of their slots.
     pub(super) fn look(&mut self, chunk: Chunk<'_>) -> Result<(), LoadError> {
         let Some(coarse) = &self.coarse else {
-            return (chunk.first..chunk.end).try_for_each(|slot| self.score(slot));
+            let slots: Vec<u32> = (chunk.first as u32..chunk.end as u32).collect();
+            return slots.chunks(BATCH).try_for_each(|batch| self.score(batch));
         };
         let known = self.waiting.len();
         let first = chunk.first as u32;
         self.index.coarse_kernel.scan(coarse, chunk.blocks, first, self.best.floor(), &mut self.waiting);
+        while self.waiting.last().is_some_and(|last| last.slot as usize >= chunk.end) {
+            self.waiting.pop();
+        }
+        let mut floor = self.best.floor();
         let mut kept = known;
         for at in known..self.waiting.len() {
             let candidate = self.waiting[at];
-            if candidate.slot as usize >= chunk.end || candidate.bound < self.best.floor() {
-                continue;
-            }
-            if self.bounds.offer(Worst(candidate.bound)) {
-                self.score(candidate.slot as usize)?;
-            } else {
-                self.waiting[kept] = candidate;
-                kept += 1;
+            self.waiting[kept] = candidate;
+            // Without a branch, which the CPU could not foresee.
+            kept += usize::from(candidate.bound >= floor);
+            if candidate.bound > self.bar {
+                self.bounds.offer(Worst(candidate.bound));
+                self.bar = self.bounds.worst().map_or(f32::NEG_INFINITY, |worst| worst.0);
+                if candidate.bound >= floor {
+                    kept -= 1;
+                    self.score(&[candidate.slot])?;
+                    floor = self.best.floor();
+                }
             }
         }
         self.waiting.truncate(kept);
@@ -100,29 +120,44 @@ impl<'a> Scan<'a> {
     fn settle(&mut self) -> Result<(), LoadError> {
         let floor = self.best.floor();
         let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|candidate| candidate.bound >= floor);
-        for (at, candidate) in waiting.iter().enumerate() {
-            if let Some(next) = waiting.get(at + AHEAD) {
+        let mut kept = 0;
+        for at in 0..waiting.len() {
+            let candidate = waiting[at];
+            waiting[kept] = candidate;
+            kept += usize::from(candidate.bound >= floor);
+        }
+        waiting.truncate(kept);
+        let mut batches = waiting.chunks(BATCH).peekable();
+        while let Some(batch) = batches.next() {
+            for next in batches.peek().into_iter().copied().flatten() {
                 prefetch::<ROW_LEN>(self.index.row_address(next.slot as usize));
             }
-            if candidate.bound >= self.best.floor() {
-                self.score(candidate.slot as usize)?;
-            }
+            let slots: [u32; BATCH] = std::array::from_fn(|at| batch.get(at).map_or(0, |candidate| candidate.slot));
+            self.score(&slots[..batch.len()])?;
         }
         waiting.clear();
         self.waiting = waiting;
         Ok(())
     }
 
+    /// Scores up to `BATCH` rows.
     #[inline]
-    fn score(&mut self, slot: usize) -> Result<(), LoadError> {
-        let score = self.index.kernel.score(&self.query, self.index.row(slot)?);
-        if score < self.best.floor() {
-            return Ok(());
+    fn score(&mut self, slots: &[u32]) -> Result<(), LoadError> {
+        let (mut rows, mut scores) = ([&[0; ROW_LEN]; BATCH], [0.0; BATCH]);
+        for (row, slot) in rows.iter_mut().zip(slots) {
+            *row = self.index.row(*slot as usize)?;
         }
-        let entry = &self.index.entries[slot];
-        if self.filter.passes(entry) {
-            self.best.offer(Scored { score, key: entry.key, slot });
+        self.index.kernel.scores(&self.query, &rows[..slots.len()], &mut scores[..slots.len()]);
+        let mut floor = self.best.floor();
+        for (slot, score) in slots.iter().zip(scores) {
+            if score < floor {
+                continue;
+            }
+            let entry = &self.index.entries[*slot as usize];
+            if self.filter.passes(entry) {
+                self.best.offer(Scored { score, key: entry.key, slot: *slot as usize });
+                floor = self.best.floor();
+            }
         }
         Ok(())
     }

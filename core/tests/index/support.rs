@@ -121,5 +121,7 @@ pub fn bits(hits: &[Hit]) -> Vec<(KeyId, u32)> {
 }
 
 pub fn score(kernel: Kernel, row: &Row, query: &Embedding) -> f32 {
-    kernel.score(&Query::new(query), &row.0)
+    let mut score = [0.0];
+    kernel.scores(&Query::new(query), &[&row.0], &mut score);
+    score[0]
 }

@@ -18,8 +18,8 @@
 //!
 //! A row whose bound lies below the k-th best score so far can't be among the best k: it is skipped, and every other
 //! row is scored from its f16 values as ever. So the result is that of the full scan, to the bit. Margins of
-//! 1e-5 Q `reach` and 0.1 % of the slack cover the rounding of the f32 arithmetic here and of the score itself (which
-//! is below 1e-6 Q |x|: 14 roundings of at most 2^-24 each).
+//! 1e-5 Q `reach`, 1e-5 Q² below the root and 0.1 % of a slack cover the rounding of the f32
+//! arithmetic here and of the score itself (which is below 1e-6 Q |x|: 14 roundings of at most 2^-24 each).
 //!
 //! Layout: blocks of 32 rows, 4,224 bytes. Byte `128 g + 4 r + i` holds dimension `4 g + i` of row `r` as
 //! `(c + 15) / 2` in its low nibble and dimension `128 + 4 g + i` in its high one (`g` 0 to 31, `i` 0 to 3); then 32
@@ -70,11 +70,11 @@ pub struct CoarseQuery {
     /// More than |q|, so that times a slack it is at least what that row's code hides.
     pub(super) norm: f32,
     /// At least |q|².
-    square: f64,
+    pub(super) square: f32,
     /// At least |q - p| |y| and all rounding, for every row.
     pub(super) extra: f32,
-    /// One over the reach.
-    inverse: f64,
+    /// At most one over the reach.
+    pub(super) inverse: f32,
 }
 
 impl CoarseQuery {
@@ -104,9 +104,9 @@ impl CoarseQuery {
             offset: 15 * integers.iter().sum::<i32>(),
             unit,
             norm: (norm * 1.001) as f32,
-            square: norm * norm * 1.000_01,
+            square: (norm * norm * 1.000_02) as f32,
             extra: (extra * 1.001) as f32,
-            inverse: 1.0 / reach,
+            inverse: ((1.0 - 1e-6) / reach) as f32,
         })
     }
 
@@ -123,12 +123,11 @@ impl CoarseQuery {
     }
 
     /// The same with the angle between query and row: smaller, and for near rows by far.
-    #[inline]
+    #[inline(always)]
     pub(super) fn bound(&self, product: f32, slack: f32) -> f32 {
-        let (product, extra) = (f64::from(product), f64::from(self.extra));
-        let along = (product - extra).max(0.0) * self.inverse;
+        let along = (product - self.extra).max(0.0) * self.inverse;
         let across = (self.square - along * along).max(0.0).sqrt();
-        (product + extra + f64::from(slack) * across) as f32
+        (product + self.extra) + slack * across
     }
 }
 

@@ -19,14 +19,14 @@ impl Avx2 {
         (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c")).then_some(Self(()))
     }
 
-    pub(super) fn scores(self, query: &Query, rows: &[[u8; ROW_LEN]], scores: &mut [f32]) {
+    pub(super) fn scores(self, query: &Query, rows: &[&[u8; ROW_LEN]], scores: &mut [f32]) {
         // SAFETY: `self` exists only where `new` found AVX2 and F16C.
         unsafe { scores_avx2(query, rows, scores) }
     }
 }
 
 #[target_feature(enable = "avx2,f16c")]
-fn scores_avx2(query: &Query, rows: &[[u8; ROW_LEN]], scores: &mut [f32]) {
+fn scores_avx2(query: &Query, rows: &[&[u8; ROW_LEN]], scores: &mut [f32]) {
     for (row, score) in rows.iter().zip(scores) {
         *score = dot(query, row);
     }

@@ -19,14 +19,14 @@ impl Avx512 {
         (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx2")).then_some(Self(()))
     }
 
-    pub(super) fn scores(self, query: &Query, rows: &[[u8; ROW_LEN]], scores: &mut [f32]) {
+    pub(super) fn scores(self, query: &Query, rows: &[&[u8; ROW_LEN]], scores: &mut [f32]) {
         // SAFETY: `self` exists only where `new` found AVX-512F and AVX2.
         unsafe { scores_avx512(query, rows, scores) }
     }
 }
 
 #[target_feature(enable = "avx512f,avx2")]
-fn scores_avx512(query: &Query, rows: &[[u8; ROW_LEN]], scores: &mut [f32]) {
+fn scores_avx512(query: &Query, rows: &[&[u8; ROW_LEN]], scores: &mut [f32]) {
     for (row, score) in rows.iter().zip(scores) {
         *score = dot(query, row);
     }

@@ -81,13 +81,13 @@ impl Kernel {
         }
     }
 
-    /// Scores consecutive rows: `scores[i]` becomes the dot product of the query with row `i`.
+    /// Scores rows: `scores[i]` becomes the dot product of the query with row `i`.
     ///
     /// # Panics
-    /// When `rows` is not exactly `scores.len()` rows long.
-    pub fn scores(self, query: &Query, rows: &[u8], scores: &mut [f32]) {
-        let (rows, rest) = rows.as_chunks::<ROW_LEN>();
-        assert!(rest.is_empty() && rows.len() == scores.len(), "one score per row");
+    /// When there are not as many rows as scores.
+    #[inline]
+    pub fn scores(self, query: &Query, rows: &[&[u8; ROW_LEN]], scores: &mut [f32]) {
+        assert!(rows.len() == scores.len(), "one score per row");
         match self.0 {
             Kind::Scalar => scalar::scores(query, rows, scores),
             #[cfg(target_arch = "x86_64")]
@@ -97,13 +97,6 @@ impl Kernel {
             #[cfg(target_arch = "aarch64")]
             Kind::Neon(proof) => proof.scores(query, rows, scores),
         }
-    }
-
-    /// Scores one row.
-    pub fn score(self, query: &Query, row: &[u8; ROW_LEN]) -> f32 {
-        let mut score = [0.0];
-        self.scores(query, row, &mut score);
-        score[0]
     }
 }
 

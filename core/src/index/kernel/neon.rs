@@ -20,14 +20,14 @@ impl Neon {
         (cfg!(target_endian = "little") && std::arch::is_aarch64_feature_detected!("neon")).then_some(Self(()))
     }
 
-    pub(super) fn scores(self, query: &Query, rows: &[[u8; ROW_LEN]], scores: &mut [f32]) {
+    pub(super) fn scores(self, query: &Query, rows: &[&[u8; ROW_LEN]], scores: &mut [f32]) {
         // SAFETY: `self` exists only where `new` found NEON.
         unsafe { scores_neon(query, rows, scores) }
     }
 }
 
 #[target_feature(enable = "neon")]
-fn scores_neon(query: &Query, rows: &[[u8; ROW_LEN]], scores: &mut [f32]) {
+fn scores_neon(query: &Query, rows: &[&[u8; ROW_LEN]], scores: &mut [f32]) {
     for (row, score) in rows.iter().zip(scores) {
         *score = dot(query, row);
     }

@@ -5,7 +5,7 @@ use half::f16;
 use super::{LANES, Query};
 use crate::index::format::ROW_LEN;
 
-pub(super) fn scores(query: &Query, rows: &[[u8; ROW_LEN]], scores: &mut [f32]) {
+pub(super) fn scores(query: &Query, rows: &[&[u8; ROW_LEN]], scores: &mut [f32]) {
     for (row, score) in rows.iter().zip(scores) {
         *score = dot(query, row);
     }

@@ -6,6 +6,9 @@ mod x86;
 
 use crate::index::coarse::{BLOCK_ROWS, Block, Candidate, CoarseQuery, GROUPS, scale_of, slack_of};
 
+/// Bytes between what is read and what is fetched ahead: the CPU's own fetching ends at pages of 4 KiB.
+const AHEAD: usize = 1 << 14;
+
 /// A way to scan codes. A value of this type proves that the CPU can run it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CoarseKernel(Kind);
@@ -62,35 +65,36 @@ impl CoarseKernel {
 }
 
 /// What a kernel finds out about the rows of a block.
-struct Sums {
-    /// Products of the query's integers and the rows' nibbles.
-    sums: [i32; BLOCK_ROWS],
-    /// Rows whose loose bound does not lie below the floor.
+struct Bounds {
+    /// At least the scores of hot rows; of other rows anything.
+    bounds: [f32; BLOCK_ROWS],
+    /// Rows whose bound does not lie below the floor.
     hot: u32,
 }
 
-/// Appends the hot rows of a block whose bound proper does not lie below the floor either.
-#[inline(always)]
-fn collect(query: &CoarseQuery, block: &Block, sums: &Sums, first: u32, floor: f32, found: &mut Vec<Candidate>) {
-    let mut hot = sums.hot;
-    while hot != 0 {
-        let lane = hot.trailing_zeros() as usize;
-        hot &= hot - 1;
-        let product = query.product(sums.sums[lane], scale_of(block, lane));
-        let bound = query.bound(product, slack_of(block, lane));
-        if bound >= floor {
-            found.push(Candidate { bound, slot: first + lane as u32 });
+impl Bounds {
+    /// Of a block without hot rows.
+    const NONE: Self = Self { bounds: [0.0; BLOCK_ROWS], hot: 0 };
+
+    /// Appends the hot rows of a block whose first row lies in slot `first`.
+    #[inline(always)]
+    fn collect(&self, first: u32, found: &mut Vec<Candidate>) {
+        let mut hot = self.hot;
+        while hot != 0 {
+            let lane = hot.trailing_zeros();
+            hot &= hot - 1;
+            found.push(Candidate { bound: self.bounds[lane as usize], slot: first + lane });
         }
     }
 }
 
 fn scan_scalar(query: &CoarseQuery, blocks: &[Block], first: u32, floor: f32, found: &mut Vec<Candidate>) {
     for (block, first) in blocks.iter().zip((first..).step_by(BLOCK_ROWS)) {
-        collect(query, block, &sums_scalar(query, block, floor), first, floor, found);
+        bounds_of(query, block, &sums_scalar(query, block), floor).collect(first, found);
     }
 }
 
-fn sums_scalar(query: &CoarseQuery, block: &Block, floor: f32) -> Sums {
+fn sums_scalar(query: &CoarseQuery, block: &Block) -> [i32; BLOCK_ROWS] {
     let mut sums = [0; BLOCK_ROWS];
     for group in 0..GROUPS {
         let low = query.words[group].to_le_bytes().map(u8::cast_signed);
@@ -102,17 +106,19 @@ fn sums_scalar(query: &CoarseQuery, block: &Block, floor: f32) -> Sums {
             }
         }
     }
-    Sums { sums, hot: hot(query, block, &sums, floor) }
+    sums
 }
 
-/// The rows whose loose bound does not lie below the floor, as bits.
-#[inline(always)]
-fn hot(query: &CoarseQuery, block: &Block, sums: &[i32; BLOCK_ROWS], floor: f32) -> u32 {
-    let mut hot = 0;
+/// The bounds of a block's rows from the sums of products of the query's integers and the rows' nibbles.
+fn bounds_of(query: &CoarseQuery, block: &Block, sums: &[i32; BLOCK_ROWS], floor: f32) -> Bounds {
+    let mut all = Bounds::NONE;
     for (lane, sum) in sums.iter().enumerate() {
-        let product = query.product(*sum, scale_of(block, lane));
-        let bound = query.loose_bound(product, slack_of(block, lane));
-        hot |= u32::from(bound >= floor) << lane;
+        let (product, slack) = (query.product(*sum, scale_of(block, lane)), slack_of(block, lane));
+        // Most rows are ruled out without the square root.
+        if query.loose_bound(product, slack) >= floor {
+            all.bounds[lane] = query.bound(product, slack);
+            all.hot |= u32::from(all.bounds[lane] >= floor) << lane;
+        }
     }
-    hot
+    all
 }

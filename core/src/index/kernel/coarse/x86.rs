@@ -1,18 +1,20 @@
 //! Codes on x86-64: AVX2, which every one of the last ten years has, and AVX-512 with VNNI.
 
 use std::arch::x86_64::{
-    __m256, __m256i, __m512i, _CMP_GE_OQ, _mm_loadu_si128, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
+    __m256, __m256i, __m512, __m512i, _CMP_GE_OQ, _mm_loadu_si128, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
     _mm256_and_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_cvtepu16_epi32, _mm256_cvtph_ps,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_movemask_ps, _mm256_mul_ps, _mm256_set1_epi8,
-    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256, _mm256_slli_epi32, _mm256_srli_epi16,
-    _mm256_storeu_si256, _mm256_sub_epi32, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_ps,
-    _mm512_cmp_ps_mask, _mm512_cvtepi32_ps, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32,
-    _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
-    _mm512_slli_epi32, _mm512_srai_epi32, _mm512_storeu_si512, _mm512_sub_epi32,
+    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_ps, _mm256_movemask_ps, _mm256_mul_ps,
+    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256,
+    _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_srli_epi16, _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps,
+    _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps,
+    _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_max_ps, _mm512_mul_ps,
+    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_slli_epi32,
+    _mm512_sqrt_ps, _mm512_srai_epi32, _mm512_storeu_ps, _mm512_sub_epi32, _mm512_sub_ps,
 };
 
-use super::{Sums, collect};
+use super::{AHEAD, Bounds};
 use crate::index::coarse::{BLOCK_ROWS, Block, CODES_LEN, Candidate, CoarseQuery, GROUPS, SLACKS_AT};
+use crate::index::kernel::prefetch;
 
 /// Holding one proves that the CPU has AVX2 and F16C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,16 +41,12 @@ impl Avx2 {
 #[target_feature(enable = "avx2,f16c")]
 fn scan_avx2(query: &CoarseQuery, blocks: &[Block], first: u32, floor: f32, found: &mut Vec<Candidate>) {
     for (block, first) in blocks.iter().zip((first..).step_by(BLOCK_ROWS)) {
-        let sums = sums_avx2(query, block, floor);
-        if sums.hot != 0 {
-            collect(query, block, &sums, first, floor, found);
-        }
+        bounds_avx2(query, block, &sums_avx2(query, block), floor).collect(first, found);
     }
 }
 
 #[target_feature(enable = "avx2,f16c")]
-fn sums_avx2(query: &CoarseQuery, block: &Block, floor: f32) -> Sums {
-    let mut sums = Sums { sums: [0; BLOCK_ROWS], hot: 0 };
+fn sums_avx2(query: &CoarseQuery, block: &Block) -> [__m256i; 4] {
     let (low_mask, ones) = (_mm256_set1_epi8(15), _mm256_set1_epi16(1));
     let mut totals = [_mm256_setzero_si256(); 4];
     // A product of two pairs is at most 2 * 15 * 127 = 3,810, so eight of them stay within 16 bits.
@@ -69,30 +67,45 @@ fn sums_avx2(query: &CoarseQuery, block: &Block, floor: f32) -> Sums {
             *total = _mm256_add_epi32(*total, _mm256_madd_epi16(pairs, ones));
         }
     }
-    for (eight, total) in totals.into_iter().enumerate() {
-        // SAFETY: eight sums are written from place `8 * eight` of 32; the store is unaligned.
-        unsafe { _mm256_storeu_si256(sums.sums.as_mut_ptr().add(8 * eight).cast::<__m256i>(), total) };
-        sums.hot |= hot_avx2(query, block, eight, total, floor) << (8 * eight);
-    }
-    sums
+    totals
 }
 
-/// Bits of eight rows whose loose bound does not lie below the floor.
 #[target_feature(enable = "avx2,f16c")]
-fn hot_avx2(query: &CoarseQuery, block: &Block, eight: usize, sums: __m256i, floor: f32) -> u32 {
+fn bounds_avx2(query: &CoarseQuery, block: &Block, sums: &[__m256i; 4], floor: f32) -> Bounds {
+    let mut all = Bounds::NONE;
+    let (norm, extra) = (_mm256_set1_ps(query.norm), _mm256_set1_ps(query.extra));
+    let reaches = |bounds| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(bounds, _mm256_set1_ps(floor)));
+    for (eight, sums) in sums.iter().enumerate() {
+        let (products, slacks) = products_avx2(query, block, eight, *sums);
+        let loose = _mm256_add_ps(products, _mm256_add_ps(_mm256_mul_ps(slacks, norm), extra));
+        // Most rows are ruled out without the square root.
+        if reaches(loose) != 0 {
+            let along = _mm256_max_ps(_mm256_sub_ps(products, extra), _mm256_setzero_ps());
+            let along = _mm256_mul_ps(along, _mm256_set1_ps(query.inverse));
+            let across = _mm256_sub_ps(_mm256_set1_ps(query.square), _mm256_mul_ps(along, along));
+            let across = _mm256_sqrt_ps(_mm256_max_ps(across, _mm256_setzero_ps()));
+            let bounds = _mm256_add_ps(_mm256_add_ps(products, extra), _mm256_mul_ps(slacks, across));
+            // SAFETY: eight bounds are written from place `8 * eight` of 32; the store is unaligned.
+            unsafe { _mm256_storeu_ps(all.bounds.as_mut_ptr().add(8 * eight), bounds) };
+            all.hot |= (reaches(loose) & reaches(bounds)).cast_unsigned() << (8 * eight);
+        }
+    }
+    all
+}
+
+/// Products of query and codes for eight rows, and the rows' slacks.
+#[target_feature(enable = "avx2,f16c")]
+fn products_avx2(query: &CoarseQuery, block: &Block, eight: usize, sums: __m256i) -> (__m256, __m256) {
     let at = 16 * eight;
     // SAFETY: `at + 16 <= 64`, so both loads of 16 bytes lie inside the block; they are unaligned.
     let (scales, slacks) = unsafe {
         let tail = block.as_ptr().add(at);
         (_mm_loadu_si128(tail.add(CODES_LEN).cast()), _mm_loadu_si128(tail.add(SLACKS_AT).cast()))
     };
-    let slacks: __m256 = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(slacks)));
     let integers = _mm256_sub_epi32(_mm256_add_epi32(sums, sums), _mm256_set1_epi32(query.offset));
     let scales = _mm256_mul_ps(_mm256_cvtph_ps(scales), _mm256_set1_ps(query.unit));
-    let products = _mm256_mul_ps(scales, _mm256_cvtepi32_ps(integers));
-    let hidden = _mm256_add_ps(_mm256_mul_ps(slacks, _mm256_set1_ps(query.norm)), _mm256_set1_ps(query.extra));
-    let bounds = _mm256_add_ps(products, hidden);
-    _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(bounds, _mm256_set1_ps(floor))).cast_unsigned()
+    let slacks = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(slacks)));
+    (_mm256_mul_ps(scales, _mm256_cvtepi32_ps(integers)), slacks)
 }
 
 #[target_feature(enable = "avx2")]
@@ -129,16 +142,12 @@ impl Vnni {
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn scan_vnni(query: &CoarseQuery, blocks: &[Block], first: u32, floor: f32, found: &mut Vec<Candidate>) {
     for (block, first) in blocks.iter().zip((first..).step_by(BLOCK_ROWS)) {
-        let sums = sums_vnni(query, block, floor);
-        if sums.hot != 0 {
-            collect(query, block, &sums, first, floor, found);
-        }
+        bounds_vnni(query, block, &sums_vnni(query, block), floor).collect(first, found);
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn sums_vnni(query: &CoarseQuery, block: &Block, floor: f32) -> Sums {
-    let mut sums = Sums { sums: [0; BLOCK_ROWS], hot: 0 };
+fn sums_vnni(query: &CoarseQuery, block: &Block) -> [__m512i; 2] {
     let (low_mask, high_mask) = (_mm512_set1_epi8(0x0F), _mm512_set1_epi8(0xF0_u8.cast_signed()));
     // For each half of the rows, even and odd groups, since an instruction waits for the sum before it; and low and
     // high nibbles, since these stay where they are, 16 times too large.
@@ -149,38 +158,57 @@ fn sums_vnni(query: &CoarseQuery, block: &Block, floor: f32) -> Sums {
             let low_word = _mm512_set1_epi32(query.words[group]);
             let high_word = _mm512_set1_epi32(query.words[GROUPS + group]);
             for (half, total) in totals.iter_mut().enumerate() {
-                let codes = load512(block, 4 * BLOCK_ROWS * group + 64 * half);
+                let at = 4 * BLOCK_ROWS * group + 64 * half;
+                let codes = load512(block, at);
+                prefetch::<64>(block.as_ptr().wrapping_add(AHEAD + at));
                 let [low, high] = &mut total[odd];
                 *low = _mm512_dpbusd_epi32(*low, _mm512_and_si512(codes, low_mask), low_word);
                 *high = _mm512_dpbusd_epi32(*high, _mm512_and_si512(codes, high_mask), high_word);
             }
         }
     }
-    for (half, [[low, high], [low_odd, high_odd]]) in totals.into_iter().enumerate() {
+    totals.map(|[[low, high], [low_odd, high_odd]]| {
         let high = _mm512_srai_epi32::<4>(_mm512_add_epi32(high, high_odd));
-        let total = _mm512_add_epi32(_mm512_add_epi32(low, low_odd), high);
-        // SAFETY: sixteen sums are written from place `16 * half` of 32; the store is unaligned.
-        unsafe { _mm512_storeu_si512(sums.sums.as_mut_ptr().add(16 * half).cast::<__m512i>(), total) };
-        sums.hot |= u32::from(hot_avx512(query, block, half, total, floor)) << (16 * half);
-    }
-    sums
+        _mm512_add_epi32(_mm512_add_epi32(low, low_odd), high)
+    })
 }
 
-/// Bits of sixteen rows whose loose bound does not lie below the floor.
 #[target_feature(enable = "avx512f")]
-fn hot_avx512(query: &CoarseQuery, block: &Block, half: usize, sums: __m512i, floor: f32) -> u16 {
+fn bounds_vnni(query: &CoarseQuery, block: &Block, sums: &[__m512i; 2], floor: f32) -> Bounds {
+    let mut all = Bounds::NONE;
+    let (norm, extra) = (_mm512_set1_ps(query.norm), _mm512_set1_ps(query.extra));
+    let reaches = |bounds| _mm512_cmp_ps_mask::<_CMP_GE_OQ>(bounds, _mm512_set1_ps(floor));
+    for (half, sums) in sums.iter().enumerate() {
+        let (products, slacks) = products_avx512(query, block, half, *sums);
+        let loose = _mm512_add_ps(products, _mm512_add_ps(_mm512_mul_ps(slacks, norm), extra));
+        // Most rows are ruled out without the square root.
+        if reaches(loose) != 0 {
+            let along = _mm512_max_ps(_mm512_sub_ps(products, extra), _mm512_setzero_ps());
+            let along = _mm512_mul_ps(along, _mm512_set1_ps(query.inverse));
+            let across = _mm512_sub_ps(_mm512_set1_ps(query.square), _mm512_mul_ps(along, along));
+            let across = _mm512_sqrt_ps(_mm512_max_ps(across, _mm512_setzero_ps()));
+            let bounds = _mm512_add_ps(_mm512_add_ps(products, extra), _mm512_mul_ps(slacks, across));
+            // SAFETY: sixteen bounds are written from place `16 * half` of 32; the store is unaligned.
+            unsafe { _mm512_storeu_ps(all.bounds.as_mut_ptr().add(16 * half), bounds) };
+            all.hot |= u32::from(reaches(loose) & reaches(bounds)) << (16 * half);
+        }
+    }
+    all
+}
+
+/// Products of query and codes for sixteen rows, and the rows' slacks.
+#[target_feature(enable = "avx512f")]
+fn products_avx512(query: &CoarseQuery, block: &Block, half: usize, sums: __m512i) -> (__m512, __m512) {
     let at = 32 * half;
     // SAFETY: `at + 32 <= 64`, so both loads of 32 bytes lie inside the block; they are unaligned.
     let (scales, slacks) = unsafe {
         let tail = block.as_ptr().add(at);
         (_mm256_loadu_si256(tail.add(CODES_LEN).cast()), _mm256_loadu_si256(tail.add(SLACKS_AT).cast()))
     };
-    let slacks = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(slacks)));
     let integers = _mm512_sub_epi32(_mm512_add_epi32(sums, sums), _mm512_set1_epi32(query.offset));
     let scales = _mm512_mul_ps(_mm512_cvtph_ps(scales), _mm512_set1_ps(query.unit));
-    let products = _mm512_mul_ps(scales, _mm512_cvtepi32_ps(integers));
-    let hidden = _mm512_add_ps(_mm512_mul_ps(slacks, _mm512_set1_ps(query.norm)), _mm512_set1_ps(query.extra));
-    _mm512_cmp_ps_mask::<_CMP_GE_OQ>(_mm512_add_ps(products, hidden), _mm512_set1_ps(floor))
+    let slacks = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(slacks)));
+    (_mm512_mul_ps(scales, _mm512_cvtepi32_ps(integers)), slacks)
 }
 
 #[target_feature(enable = "avx512f")]
