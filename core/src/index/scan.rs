@@ -12,7 +12,7 @@ use super::format::ROW_LEN;
 use super::kernel::{Query, prefetch};
 use super::table::{Index, LoadError};
 use super::topk::{Scored, TopK};
-use crate::types::{Embedding, Hit};
+use crate::types::Embedding;
 
 /// Blocks scanned with one floor: 1,024 rows, 132 KiB, which a second-level cache holds.
 const CHUNK: usize = 32;
@@ -31,11 +31,13 @@ pub(super) struct Chunk<'a> {
 }
 
 impl Index {
-    /// All codes in the order of their slots.
-    pub(super) fn chunks(&self) -> impl Iterator<Item = Chunk<'_>> {
+    /// One of so many equal parts of all codes, in the order of their slots. The first chunks are short, so that there
+    /// is a floor soon.
+    pub(super) fn chunks(&self, part: usize, parts: usize) -> impl Iterator<Item = Chunk<'_>> {
         let ends = [self.base_len(), self.len()];
-        self.coded().into_iter().zip(ends).flat_map(|((first, blocks), end)| {
-            let (mut rest, mut first, mut len) = (blocks, first, 1);
+        self.coded().into_iter().zip(ends).flat_map(move |((first, blocks), end)| {
+            let (from, to) = (blocks.len() * part / parts, blocks.len() * (part + 1) / parts);
+            let (mut rest, mut first, mut len) = (&blocks[from..to], first + from * BLOCK_ROWS, 1);
             std::iter::from_fn(move || {
                 let blocks = rest.split_off(..len.min(rest.len()))?;
                 let chunk = Chunk { blocks, first, end: end.min(first + blocks.len() * BLOCK_ROWS) };
@@ -162,11 +164,10 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// The hits, best first.
-    pub(super) fn finish(mut self) -> Result<Vec<Hit>, LoadError> {
+    /// The best of the rows looked at.
+    pub(super) fn finish(mut self) -> Result<TopK<Scored>, LoadError> {
         self.settle()?;
-        let hit = |s: Scored| Hit { key: s.key, fact: self.index.entries[s.slot].fact, score: s.score };
-        Ok(self.best.into_sorted().into_iter().map(hit).collect())
+        Ok(self.best)
     }
 }
 

@@ -60,6 +60,13 @@ impl<T: Ord> TopK<T> {
         }
     }
 
+    /// Takes over another's best.
+    pub(super) fn extend(&mut self, other: Self) {
+        for one in other.heap {
+            self.offer(one);
+        }
+    }
+
     /// Best first.
     pub(super) fn into_sorted(self) -> Vec<T> {
         self.heap.into_sorted_vec()

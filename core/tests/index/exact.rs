@@ -1,5 +1,7 @@
 //! Every kernel gives the bits of the definition, and a search gives what sorting all scores would.
 
+use std::num::NonZero;
+
 use crane_core::index::kernel::{CoarseKernel, Kernel};
 use crane_core::index::{Candidate, CoarseQuery, Encoder, Entry, Filter, Index, Row};
 use crane_core::{Embedding, FactId, FactState, KeyId};
@@ -128,6 +130,20 @@ proptest! {
         }
     }
 
+    /// Several queries in one pass give what each gives alone.
+    #[test]
+    fn searching_for_many_equals_searching_for_each(seed: u64, count in 0_usize..600, k in 0_usize..30, asked in 0_usize..9) {
+        let mut numbers = Numbers(seed);
+        let rows = mixed_rows(&mut numbers, count);
+        let index = index_of(&rows, Kernel::best());
+        let queries: Vec<Embedding> = (0..asked).map(|_| numbers.unit()).collect();
+        let many = index.search_many(&queries, k, &now(), NonZero::new(2).unwrap()).unwrap();
+        prop_assert_eq!(many.len(), asked);
+        for (query, hits) in queries.iter().zip(many) {
+            prop_assert_eq!(bits(&hits), plain_search(&rows, query, k, |_| true));
+        }
+    }
+
     /// The bound itself: with a row's own score as the floor, its code never rules it out, for rows and queries of any
     /// size and shape; and all kernels rule out the same rows.
     #[test]
@@ -157,6 +173,32 @@ fn candidates(kernel: CoarseKernel, query: &CoarseQuery, codes: &Encoder, floor:
     let mut found = Vec::new();
     kernel.scan(query, codes.blocks(), 0, floor, &mut found);
     found
+}
+
+#[test]
+fn threads_change_nothing() {
+    let mut numbers = Numbers(15);
+    // Enough for three threads, half of it in a file, with equal rows in every part.
+    let few = mixed_rows(&mut numbers, 9_000);
+    let rows: Vec<Row> = (0..100_000).map(|at| few[at % few.len()]).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let written = index_of(&rows[..50_000], Kernel::best());
+    let header = written.write(folder.path(), "image.1.idx", &identity(1)).unwrap();
+    let file = std::fs::File::open(folder.path().join("image.1.idx")).unwrap();
+    let (mut index, _) = Index::open(file, &header.digest(), Kernel::best()).unwrap();
+    for (key, row) in rows.iter().enumerate().skip(50_000) {
+        index.push(entry(key as i64), row);
+    }
+    let queries: Vec<Embedding> = (0..4).map(|at| numbers.near(&few[at].to_embedding(), 0.1)).collect();
+    let odd = |fact: FactId| fact.0.as_u128() % 2 == 1;
+    for filter in [now(), now().with_accept(&odd)] {
+        let alone = queries.iter().map(|query| bits(&index.search_all(query, 30, &filter).unwrap()));
+        let alone: Vec<_> = alone.collect();
+        for threads in 1..=4 {
+            let many = index.search_many(&queries, 30, &filter, NonZero::new(threads).unwrap()).unwrap();
+            assert_eq!(many.iter().map(|hits| bits(hits)).collect::<Vec<_>>(), alone, "{threads} threads");
+        }
+    }
 }
 
 #[test]

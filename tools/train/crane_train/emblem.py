@@ -1,11 +1,12 @@
 """Heraldic emblems: a specification drawn at random, siblings that differ in one trait, and the drawing."""
+from __future__ import annotations
+
 import hashlib
 import math
 from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFilter
 
 TINCTURES = {
@@ -50,6 +51,7 @@ TRAITS = {"field": list(TINCTURES), "second": list(TINCTURES), "tincture": list(
 
 def labels(emblems: list[Emblem], traits: dict[str, list] = TRAITS) -> dict[str, torch.Tensor]:
     """Class indices of each trait, (len(emblems),)."""
+    import torch  # Drawing needs none.
     return {name: torch.tensor([values.index(getattr(e, name)) for e in emblems]) for name, values in traits.items()}
 
 

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
 mod bindings;
+mod bench;
 mod cargo;
 mod checks;
 mod compiler;
@@ -11,6 +12,7 @@ mod dependencies;
 mod libclang;
 mod packages;
 mod place;
+mod python;
 mod setup;
 mod shell;
 mod train;
@@ -30,6 +32,7 @@ cargo xtask COMMAND
   test                    set up, then everything a change must pass: fmt, dependencies, clippy, docs, tests
   bindings LANGUAGE [OUT] build crane-ffi and generate kotlin, swift or python from it, into OUT or target/bindings
   dependencies            check every dependency's licence, and that none is banned, against deny.toml
+  bench search [ARGS…]    exact search: ours and its peers on the same vectors (needs Python 3); --help lists ARGS
   train-smoke             a few steps of every training stage in tools/train (needs Python 3)
   env                     print the build's environment as shell exports: eval \"$(cargo xtask env)\"
 ";
@@ -53,6 +56,7 @@ fn run(args: &[String]) -> Result {
         "test" => none_left(rest).and_then(|()| checks::all()),
         "bindings" => bindings::command(rest),
         "dependencies" => none_left(rest).and_then(|()| dependencies::check()),
+        "bench" => bench(rest),
         "train-smoke" => none_left(rest).and_then(|()| train::smoke()),
         "env" => none_left(rest).and_then(|()| print_env()),
         "help" | "--help" | "-h" => {
@@ -79,6 +83,13 @@ fn setup_command(rest: &[String]) -> Result {
     }
     println!("ready: {env}");
     Ok(())
+}
+
+fn bench(rest: &[String]) -> Result {
+    match rest.split_first() {
+        Some((what, rest)) if what == "search" => bench::search(rest),
+        _ => Err("`cargo xtask bench search` is the only bench".into()),
+    }
 }
 
 fn demo(rest: &[String]) -> Result {

@@ -35,7 +35,7 @@ fn scores_neon(query: &Query, rows: &[&[u8; ROW_LEN]], scores: &mut [f32]) {
 
 /// Eight f16 to twice four f32. The intrinsics for f16 vectors are not stable yet, the instructions are.
 #[target_feature(enable = "neon")]
-fn widen(halves: uint16x8_t) -> (float32x4_t, float32x4_t) {
+pub(super) fn widen(halves: uint16x8_t) -> (float32x4_t, float32x4_t) {
     let (low, high): (float32x4_t, float32x4_t);
     // SAFETY: two conversions between registers; no memory, no stack, no flags.
     unsafe {

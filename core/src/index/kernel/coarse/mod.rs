@@ -1,6 +1,8 @@
 //! Integer products of one query with blocks of 32 coded rows, and which of these rows need a look at their f16 values.
 //! Integers have one result, and the bounds are computed in one order without fusing, so the kernels agree to the bit.
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -20,6 +22,10 @@ enum Kind {
     Avx2(x86::Avx2),
     #[cfg(target_arch = "x86_64")]
     Vnni(x86::Vnni),
+    #[cfg(target_arch = "aarch64")]
+    Neon(neon::Neon),
+    #[cfg(target_arch = "aarch64")]
+    Dot(neon::Dot),
 }
 
 impl CoarseKernel {
@@ -36,6 +42,11 @@ impl CoarseKernel {
             all.extend(x86::Avx2::new().map(|proof| Self(Kind::Avx2(proof))));
             all.extend(x86::Vnni::new().map(|proof| Self(Kind::Vnni(proof))));
         }
+        #[cfg(target_arch = "aarch64")]
+        {
+            all.extend(neon::Neon::new().map(|proof| Self(Kind::Neon(proof))));
+            all.extend(neon::Dot::new().map(|proof| Self(Kind::Dot(proof))));
+        }
         all
     }
 
@@ -47,6 +58,10 @@ impl CoarseKernel {
             Kind::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Kind::Vnni(_) => "avx512vnni",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon(_) => "neon",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Dot(_) => "dotprod",
         }
     }
 
@@ -60,6 +75,10 @@ impl CoarseKernel {
             Kind::Avx2(proof) => proof.scan(query, blocks, first, floor, found),
             #[cfg(target_arch = "x86_64")]
             Kind::Vnni(proof) => proof.scan(query, blocks, first, floor, found),
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon(proof) => proof.scan(query, blocks, first, floor, found),
+            #[cfg(target_arch = "aarch64")]
+            Kind::Dot(proof) => proof.scan(query, blocks, first, floor, found),
         }
     }
 }
