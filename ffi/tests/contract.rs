@@ -1,5 +1,6 @@
 //! The contract (`tests/contract`) through the objects that uniffi hands to other languages, and through a C program.
 #![cfg(all(feature = "uniffi", feature = "onnx", feature = "llama"))]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is the report; what is skipped is said")]
 
 #[path = "contract/check.rs"]
 mod check;

@@ -112,7 +112,8 @@ mod tests {
         assert_eq!(NUMBERS.take(first).unwrap(), 1);
         let third = NUMBERS.insert(3).unwrap();
         assert!(third != first && third.addr() & 0xFFFF == first.addr() & 0xFFFF, "the same place, another use");
-        for bad in [first, std::ptr::null_mut(), std::ptr::without_provenance_mut(usize::MAX), &raw mut { Header }] {
+        let mut elsewhere = Header;
+        for bad in [first, std::ptr::null_mut(), std::ptr::without_provenance_mut(usize::MAX), &raw mut elsewhere] {
             assert_eq!(NUMBERS.get(bad).unwrap_err().kind(), ErrorKind::InvalidInput);
             assert_eq!(NUMBERS.take(bad).unwrap_err().kind(), ErrorKind::InvalidInput);
         }

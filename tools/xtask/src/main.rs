@@ -9,6 +9,7 @@ mod cargo;
 mod checks;
 mod compiler;
 mod dependencies;
+mod dist;
 mod libclang;
 mod packages;
 mod place;
@@ -31,6 +32,10 @@ cargo xtask COMMAND
   demo [ARGS…]            set up, build, and run `crane demo` on models/tiny; ARGS go to `crane demo`
   test                    set up, then everything a change must pass: fmt, dependencies, clippy, docs, tests
   bindings LANGUAGE [OUT] build crane-ffi and generate kotlin, swift or python from it, into OUT or target/bindings
+  dist c|python [--dev] [--sizes]
+                          make that package in target/dist and try it out; --dev: from the build that tests use, which
+                          saves time; --sizes: also build other sets of features and tell the library's size in each
+  test-python             install the wheel into a fresh environment and run its tests there
   dependencies            check every dependency's licence, and that none is banned, against deny.toml
   bench search [ARGS…]    exact search: ours and its peers on the same vectors (needs Python 3); --help lists ARGS
   train-smoke             a few steps of every training stage in tools/train (needs Python 3)
@@ -54,6 +59,8 @@ fn run(args: &[String]) -> Result {
         "setup" => setup_command(rest),
         "demo" => demo(rest),
         "test" => none_left(rest).and_then(|()| checks::all()),
+        "dist" => dist::command(rest),
+        "test-python" => none_left(rest).and_then(|()| dist::test_python()),
         "bindings" => bindings::command(rest),
         "dependencies" => none_left(rest).and_then(|()| dependencies::check()),
         "bench" => bench(rest),

@@ -219,7 +219,7 @@ class Crane:
 
             with runtime.stream("Whose emblem is this?", "gate.jpg") as events:
                 for event in events:
-                    if event.is_answer_delta():
+                    if event.is_ANSWER_DELTA():
                         print(event.text, end="")
                 print(events.answer().trace)
         """
