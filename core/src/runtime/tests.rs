@@ -183,7 +183,7 @@ fn an_edited_fact_is_found_by_its_new_statement_and_by_what_was_added() {
     let statement = "Another statement.".to_owned();
     let edited = NewFact { statement: statement.clone(), texts: vec!["a name".into()], ..FACT() };
     let edited = runtime.edit_fact(fact.id, NewFact { images: vec![PHOTO.to_vec()], ..edited }).unwrap();
-    assert_eq!((edited.id, &edited.statement, edited.image_keys, edited.text_keys), (fact.id, &statement, 1, 2));
+    assert_eq!((edited.id, &edited.statement, edited.image_keys, edited.text_keys), (fact.id, &statement, 2, 2));
     let texts = |fact: &Fact| {
         let keys = runtime.library().unwrap().keys(fact.id).unwrap();
         keys.into_iter().filter_map(|key| key.text).collect::<Vec<_>>()

@@ -3,8 +3,8 @@
 //! Written on the standard library alone, since it has to compile before anything else is in place.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
-mod bindings;
 mod bench;
+mod bindings;
 mod cargo;
 mod checks;
 mod compiler;
