@@ -93,7 +93,6 @@ impl EmbeddingCache {
     }
 
     /// Bytes that it takes.
-    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.state().bytes
     }

@@ -65,6 +65,14 @@ impl<T: Send + Sync + 'static> Lazy<T> {
     /// # Errors
     /// What loading gave; what `cancel` says once it is set. The load goes on then, for the next who asks.
     pub(crate) fn get(&self, cancel: &CancelToken) -> Result<Arc<T>> {
+        self.get_watched(cancel, &mut || ())
+    }
+
+    /// As [`Lazy::get`]; `watch` is called now and then while it waits.
+    ///
+    /// # Errors
+    /// As [`Lazy::get`].
+    pub(crate) fn get_watched(&self, cancel: &CancelToken, watch: &mut dyn FnMut()) -> Result<Arc<T>> {
         let mut state = self.shared.state();
         loop {
             match &state.slot {
@@ -76,6 +84,9 @@ impl<T: Send + Sync + 'static> Lazy<T> {
                 Some(value) => return Ok(value),
                 None => state = self.shared.wait(state),
             }
+            drop(state);
+            watch();
+            state = self.shared.state();
         }
     }
 

@@ -1,6 +1,11 @@
 //! Which backend serves which trait. The only place where the runtime meets them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crate::bundle::Bundle;
+#[cfg(feature = "llama")]
+use crate::bundle::Role;
 use crate::cancel::CancelToken;
 use crate::error::Result;
 use crate::pipeline::{Encoders, Language};
@@ -9,38 +14,109 @@ use crate::runtime::OpenOptions;
 /// Both towers and the head; each is read from disk when it is first needed.
 #[cfg(feature = "onnx")]
 pub(crate) fn encoders(bundle: &Bundle, options: &OpenOptions) -> Result<Encoders> {
-    use std::sync::Arc;
-
     use crate::backend::{OnnxEncoders, OnnxOptions};
 
     let wanted = OnnxOptions { threads: options.threads, ..OnnxOptions::default() };
     let models = Arc::new(OnnxEncoders::open_with(bundle, &wanted)?);
     let backend = models.backend_name().to_owned();
     let (image, text, head) = (Arc::clone(&models), Arc::clone(&models), Arc::clone(&models));
+    let counted = Arc::clone(&models);
     let warm_up = Box::new(move |modality| models.warm_up(modality));
-    Ok(Encoders { image, text, head, warm_up, backend })
+    let memory = Box::new(move || encoder_memory(counted.loaded_bytes()));
+    Ok(Encoders { image, text, head, warm_up, memory, backend })
 }
 
-/// The language model with its vision tower; loading ends early when `cancel` is set.
+/// The language model with its vision tower; loading ends early when `cancel` is set. `encoders` are the bytes that the
+/// encoders take by now.
 #[cfg(feature = "llama")]
-pub(crate) fn language(bundle: &Bundle, options: &OpenOptions, cancel: &CancelToken) -> Result<Language> {
-    use std::sync::Arc;
-
+pub(crate) fn language(
+    bundle: &Bundle,
+    options: &OpenOptions,
+    encoders: u64,
+    progress: &Progress,
+    cancel: &CancelToken,
+) -> Result<Language> {
     use crate::backend::{LlamaGenerator, LlamaOptions};
 
     let OpenOptions { threads, gpu_layers, .. } = *options;
-    let generator = LlamaGenerator::open(bundle, LlamaOptions { threads, gpu_layers, cancel: cancel.clone() })?;
-    let device = generator.device().to_owned();
-    let on_gpu = generator.is_on_gpu();
-    Ok(Language { generator: Arc::new(generator), device, on_gpu })
+    let wanted = LlamaOptions {
+        threads,
+        gpu_layers,
+        memory: room(bundle, options, encoders),
+        state: options.state.clone(),
+        progress: progress.clone(),
+        cancel: cancel.clone(),
+    };
+    let generator = LlamaGenerator::open(bundle, wanted)?;
+    let (device, cpu_reason, memory) =
+        (generator.device().to_owned(), generator.cpu_reason(), generator.memory_usage());
+    Ok(Language { generator: Arc::new(generator), device, cpu_reason, memory })
 }
+
+/// Bytes that the language model may take beside the encoders: of what the host allows, and of what the device has left.
+#[cfg(feature = "llama")]
+fn room(bundle: &Bundle, options: &OpenOptions, encoders: u64) -> Option<u64> {
+    let roles = [Role::ImageEncoder, Role::TextEncoder, Role::Head, Role::Tokenizer];
+    let all_encoders = encoder_memory(roles.map(|role| bundle.size(role)).iter().sum());
+    let missing = all_encoders.saturating_sub(encoders);
+    let left = crate::memory::available().map(|free| free.saturating_sub(missing));
+    let others = all_encoders.saturating_add(options.embedding_cache as u64);
+    let allowed = options.memory_budget.map(|budget| budget.saturating_sub(others));
+    left.into_iter().chain(allowed).min()
+}
+
+/// Bytes in memory of encoders whose files have so many: their weights once more where a runtime rearranges them, and what
+/// it computes in. Measured in `core/docs/BENCHMARKS.md`.
+#[cfg(any(feature = "onnx", feature = "llama"))]
+fn encoder_memory(file_bytes: u64) -> u64 {
+    file_bytes.saturating_add(file_bytes / 2)
+}
+
+/// How far a model is loaded; clones speak of the same load.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<AtomicU32>);
+
+impl Progress {
+    /// The share that is loaded, 0 to 1.
+    pub fn share(&self) -> f32 {
+        f32::from_bits(self.0.load(Ordering::Relaxed))
+    }
+
+    /// It is loaded so far.
+    pub(crate) fn set(&self, share: f32) {
+        self.0.store(share.clamp(0.0, 1.0).to_bits(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(any(feature = "onnx", feature = "llama"))]
+pub(crate) use crate::backend::return_freed_memory;
+
+/// Without models there is nothing to return.
+#[cfg(not(any(feature = "onnx", feature = "llama")))]
+pub(crate) fn return_freed_memory() {}
 
 /// Whether the language model may come to run on a GPU.
 pub(crate) fn may_use_gpu(options: &OpenOptions) -> bool {
-    let built_in = cfg!(any(feature = "vulkan", feature = "cuda", feature = "metal", feature = "opencl"));
-    // The bindings bring Metal along there.
-    let built_in = built_in || cfg!(all(feature = "llama", target_os = "macos", target_arch = "aarch64"));
-    built_in && options.gpu_layers != Some(0)
+    gpu_built_in() && options.gpu_layers != Some(0)
+}
+
+#[cfg(feature = "llama")]
+fn gpu_built_in() -> bool {
+    crate::backend::GPU_BUILT_IN
+}
+
+#[cfg(not(feature = "llama"))]
+fn gpu_built_in() -> bool {
+    false
+}
+
+#[cfg(feature = "llama")]
+pub use crate::backend::devices;
+
+/// This build has no language model.
+#[cfg(not(feature = "llama"))]
+pub fn devices(_: Option<&std::path::Path>) -> Result<Vec<crate::device::Device>> {
+    Err(left_out("llama"))
 }
 
 /// This build has no encoders.
@@ -51,7 +127,7 @@ pub(crate) fn encoders(_: &Bundle, _: &OpenOptions) -> Result<Encoders> {
 
 /// This build has no language model.
 #[cfg(not(feature = "llama"))]
-pub(crate) fn language(_: &Bundle, _: &OpenOptions, _: &CancelToken) -> Result<Language> {
+pub(crate) fn language(_: &Bundle, _: &OpenOptions, _: u64, _: &Progress, _: &CancelToken) -> Result<Language> {
     Err(left_out("llama"))
 }
 

@@ -10,10 +10,12 @@ use crate::answer::{Answer, AnswerEvent, Preview};
 use crate::bundle::{LanguageSpec, RetrievalSpec};
 use crate::cancel::CancelToken;
 use crate::cite::cites;
+use crate::device::CpuReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{Decision, decide};
 use crate::image::Rgb;
 use crate::library::Library;
+use crate::memory::MemoryUsage;
 use crate::model::{
     GenerateRequest, Generated, Generator, ImageEncoder, MAX_TEMPERATURE, Projection, PromptPart, Sampling, TextEncoder,
 };
@@ -36,6 +38,8 @@ pub(crate) struct Encoders {
     pub(crate) head: Arc<dyn Projection>,
     /// Loads what one modality needs, where that has not happened yet.
     pub(crate) warm_up: Box<dyn Fn(Modality) -> Result<()> + Send + Sync>,
+    /// Bytes that they take by now.
+    pub(crate) memory: Box<dyn Fn() -> u64 + Send + Sync>,
     /// What runs them.
     pub(crate) backend: String,
 }
@@ -44,8 +48,16 @@ pub(crate) struct Encoders {
 pub(crate) struct Language {
     pub(crate) generator: Arc<dyn Generator>,
     pub(crate) device: String,
-    /// Whether that is a GPU, which an app in the background may not use.
-    pub(crate) on_gpu: bool,
+    /// Why that is no GPU, which an app in the background may not use; none: it is one.
+    pub(crate) cpu_reason: Option<CpuReason>,
+    /// What it takes.
+    pub(crate) memory: MemoryUsage,
+}
+
+impl Language {
+    pub(crate) fn is_on_gpu(&self) -> bool {
+        self.cpu_reason.is_none()
+    }
 }
 
 /// Gives what models make when it is needed; loading and keeping is its business. Whoever is cancelled doesn't wait.
@@ -121,7 +133,7 @@ pub(crate) fn ask(
     let (reply, generated) = generate(&*language.generator, &request, cancel, &mut on_delta)?;
 
     add_times(&mut trace.times, &generated, start);
-    trace.reply = Some(reply_trace(&reply, &generated, fact.as_ref(), &language.device));
+    trace.reply = Some(reply_trace(&reply, &generated, fact.as_ref(), &language));
     Ok(Answer { text: reply.answer, thought: reply.thought, fact, trace })
 }
 
@@ -190,9 +202,10 @@ fn generate(
     Ok((parser.finish(on_delta), generated))
 }
 
-fn reply_trace(reply: &Reply, generated: &Generated, fact: Option<&Fact>, device: &str) -> ReplyTrace {
+fn reply_trace(reply: &Reply, generated: &Generated, fact: Option<&Fact>, language: &Language) -> ReplyTrace {
     ReplyTrace {
-        device: device.to_owned(),
+        device: language.device.clone(),
+        cpu_reason: language.cpu_reason,
         cited: fact.map(|fact| cites(&reply.thought, &fact.statement, fact.target.as_deref())),
         well_formed: reply.well_formed,
         finish: generated.finish,

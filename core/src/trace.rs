@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::device::CpuReason;
 use crate::gate::Decision;
 use crate::model::Finish;
 use crate::route::Route;
@@ -31,6 +32,8 @@ pub struct Trace {
 pub struct ReplyTrace {
     /// Where the language model ran ("CPU, 2 threads").
     pub device: String,
+    /// Why that is the processor; none: it is a GPU.
+    pub cpu_reason: Option<CpuReason>,
     /// Whether the thought cites the fact that fired; none when none did.
     pub cited: Option<bool>,
     /// Whether the reply kept the schema `<think>…</think><answer>…</answer>`.

@@ -10,6 +10,23 @@ mod onnx;
 mod schema;
 
 #[cfg(feature = "llama")]
-pub use llama::{LlamaGenerator, LlamaOptions, Probe};
+pub(crate) use llama::GPU_BUILT_IN;
+#[cfg(feature = "llama")]
+pub use llama::{LlamaGenerator, LlamaOptions, Probe, devices};
 #[cfg(feature = "onnx")]
 pub use onnx::{OnnxEncoders, OnnxLibrary, OnnxOptions};
+
+/// Hands pages that hold nothing any more back to the system. glibc keeps those of threads that have ended, several MB for
+/// every load of a model; other allocators return them by themselves.
+#[cfg(any(feature = "llama", feature = "onnx"))]
+pub(crate) fn return_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "a function of the C library")]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> std::ffi::c_int;
+        }
+        // SAFETY: glibc's own declaration; it takes the allocator's locks and touches only what is free.
+        unsafe { malloc_trim(0) };
+    }
+}

@@ -52,9 +52,9 @@ impl Library {
             Ok(counts)
         })?;
         let disk_bytes = self.disk_bytes().map_err(|e| io_error("measuring the library", e))?;
+        let memory_bytes = self.index_bytes();
         let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner);
         let rows = |modality| (vectors.of(modality).len() as u64, vectors.of(modality).tail_len() as u64);
-        let memory: usize = super::MODALITIES.iter().map(|modality| vectors.of(*modality).memory_bytes()).sum();
         Ok(Stat {
             active: counts[0],
             disabled: counts[1],
@@ -64,9 +64,15 @@ impl Library {
             changes: counts[5],
             image_rows: rows(Modality::Image),
             text_rows: rows(Modality::Text),
-            memory_bytes: memory as u64,
+            memory_bytes,
             disk_bytes,
         })
+    }
+
+    /// Bytes that both indexes take in memory.
+    pub(crate) fn index_bytes(&self) -> u64 {
+        let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner);
+        super::MODALITIES.iter().map(|modality| vectors.of(*modality).memory_bytes() as u64).sum()
     }
 
     fn disk_bytes(&self) -> std::io::Result<u64> {

@@ -109,7 +109,12 @@ impl Bench {
         let prompt = Arc::new(Mutex::new(String::new()));
         let asked = Arc::default();
         let generator = Arc::new(FakeGenerator { reply, prompt: Arc::clone(&prompt), asked: Arc::clone(&asked) });
-        let language = Arc::new(Language { generator, device: "nowhere".into(), on_gpu: false });
+        let language = Arc::new(Language {
+            generator,
+            device: "nowhere".into(),
+            cpu_reason: Some(CpuReason::NotBuiltIn),
+            memory: MemoryUsage::default(),
+        });
         let models = Fakes { encoder: FakeEncoder, language, expected: AtomicBool::new(false), prompt, asked };
         let folder = tempfile::tempdir().unwrap();
         let library = Library::open(folder.path().join("library"), &PRINT).unwrap();

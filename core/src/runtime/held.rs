@@ -7,6 +7,8 @@ use crate::embeddings::{ContentKey, Embedded, EmbeddingCache};
 use crate::error::Result;
 use crate::image::Rgb;
 use crate::lazy::Lazy;
+use crate::load::{Progress, return_freed_memory};
+use crate::memory::MemoryUsage;
 use crate::pipeline::{Encoders, Language, timed};
 use crate::runtime::TrimLevel;
 use crate::trace::StageTimes;
@@ -15,8 +17,10 @@ use std::sync::Arc;
 
 /// Both kinds of models, each loaded when it is first needed.
 pub(super) struct Held {
-    pub(super) encoders: Lazy<Encoders>,
+    pub(super) encoders: Arc<Lazy<Encoders>>,
     pub(super) language: Lazy<Language>,
+    /// How far the language model is loaded.
+    pub(super) progress: Progress,
     /// Whether the language model may come to run on a GPU.
     pub(super) may_use_gpu: bool,
     pub(super) embeddings: EmbeddingCache,
@@ -25,13 +29,26 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn new(encoders: Lazy<Encoders>, language: Lazy<Language>, may_use_gpu: bool, cache: usize) -> Self {
-        Self { encoders, language, may_use_gpu, embeddings: EmbeddingCache::new(cache), turns: Default::default() }
+    pub(super) fn new(
+        encoders: Arc<Lazy<Encoders>>,
+        language: Lazy<Language>,
+        may_use_gpu: bool,
+        cache: usize,
+    ) -> Self {
+        let (progress, embeddings) = (Progress::default(), EmbeddingCache::new(cache));
+        Self { encoders, language, progress, may_use_gpu, embeddings, turns: Default::default() }
     }
 
     /// Whether the language model runs on a GPU, or may when it is loaded.
     pub(super) fn use_gpu(&self) -> bool {
-        self.language.loaded().map_or(self.may_use_gpu, |language| language.on_gpu)
+        self.language.loaded().map_or(self.may_use_gpu, |language| language.is_on_gpu())
+    }
+
+    /// What the models and what is kept of their work take.
+    pub(super) fn memory_usage(&self) -> MemoryUsage {
+        let language = self.language.living().map_or_else(MemoryUsage::default, |language| language.memory);
+        let encoders = self.encoders.living().map_or(0, |encoders| (encoders.memory)());
+        MemoryUsage { encoders, caches: self.embeddings.bytes() as u64, ..language }
     }
 
     /// What runs the encoders; empty until they are loaded.
@@ -111,6 +128,7 @@ impl Held {
         if level == TrimLevel::Models {
             self.language.unload();
             self.encoders.unload();
+            return_freed_memory();
         }
     }
 

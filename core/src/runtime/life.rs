@@ -12,6 +12,9 @@ use crate::library::Library;
 use crate::lifecycle::Phase;
 use crate::types::Modality;
 
+/// Part of the progress of loading that the encoders make: by bytes and by time the language model has most of it.
+const ENCODERS_SHARE: f32 = 0.2;
+
 impl Runtime {
     /// Loads every model now, so that the first question need not wait for it.
     ///
@@ -19,14 +22,34 @@ impl Runtime {
     /// `ModelCorrupt` and its like; `Cancelled` once the token is set, and the models go on loading in the background;
     /// `Backgrounded`, `Closed`.
     pub fn warm_up(&self, cancel: &CancelToken) -> Result<()> {
+        self.warm_up_with(cancel, &mut |_| ())
+    }
+
+    /// As [`Runtime::warm_up`]; `on_progress` is told on this thread how far it is, 0 to 1, never less than before.
+    ///
+    /// # Errors
+    /// As [`Runtime::warm_up`].
+    pub fn warm_up_with(&self, cancel: &CancelToken, on_progress: &mut dyn FnMut(f32)) -> Result<()> {
         let session = self.begin_language()?;
         let cancel = session.token(cancel);
         let held = &self.inner.held;
+        let mut said = 0.0;
+        let mut say = |share: f32| {
+            if share > said {
+                said = share;
+                on_progress(share);
+            }
+        };
         held.language.start();
-        for modality in [Modality::Image, Modality::Text] {
+        for (modality, share) in [(Modality::Image, 0.5), (Modality::Text, 1.0)] {
             held.ready_encoders(modality, &cancel)?;
+            say(share * ENCODERS_SHARE);
         }
-        held.language.get(&cancel).map(drop)
+        let loaded = |share: f32| ENCODERS_SHARE + (1.0 - ENCODERS_SHARE) * share;
+        // The end is told once, when it is there.
+        held.language.get_watched(&cancel, &mut || say(loaded(held.progress.share()).min(0.99)))?;
+        say(1.0);
+        Ok(())
     }
 
     /// Gives memory back, as an app is asked to when the system runs short. What a running question uses is given back

@@ -8,19 +8,22 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 pub use options::{Backends, OpenOptions, TrimLevel};
 
 use crate::answer::{Answer, AnswerEvent, Preview};
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, BundleInfo};
 use crate::cancel::CancelToken;
+use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lazy::Lazy;
 use crate::library::{FactFilter, Library};
 use crate::lifecycle::{Lifecycle, Work};
-use crate::load;
+use crate::load::{self, Progress};
+use crate::memory::MemoryUsage;
 use crate::pipeline;
 use crate::prompt::PromptTemplate;
 use crate::types::{Fact, FactId, Question};
@@ -47,6 +50,7 @@ struct Inner {
     held: Arc<Held>,
     lifecycle: Arc<Lifecycle>,
     keep_thumbnails: bool,
+    state: Option<PathBuf>,
 }
 
 impl Runtime {
@@ -58,11 +62,18 @@ impl Runtime {
     pub fn open(options: OpenOptions) -> Result<Self> {
         let bundle = Arc::new(Bundle::open(&options.models)?);
         let (models, settings) = (Arc::clone(&bundle), options.clone());
-        let encoders = Lazy::new(move |_| load::encoders(&models, &settings));
-        let (models, settings) = (Arc::clone(&bundle), options.clone());
-        let language = Lazy::new(move |cancel| load::language(&models, &settings, cancel));
+        let encoders = Arc::new(Lazy::new(move |_| load::encoders(&models, &settings)));
+        let (models, settings, beside) = (Arc::clone(&bundle), options.clone(), Arc::clone(&encoders));
+        let progress = Progress::default();
+        let told = progress.clone();
+        let language = Lazy::new(move |cancel| {
+            let encoders = beside.loaded().map_or(0, |encoders| (encoders.memory)());
+            load::language(&models, &settings, encoders, &told, cancel)
+        });
         let may_use_gpu = load::may_use_gpu(&options);
-        Self::assemble(&options, bundle, Held::new(encoders, language, may_use_gpu, options.embedding_cache))
+        let mut held = Held::new(encoders, language, may_use_gpu, options.embedding_cache);
+        held.progress = progress;
+        Self::assemble(&options, bundle, held)
     }
 
     fn assemble(options: &OpenOptions, bundle: Arc<Bundle>, held: Held) -> Result<Self> {
@@ -76,7 +87,8 @@ impl Runtime {
             library.on_forget(move || held.trim(TrimLevel::Photo));
         }
         let (lifecycle, keep_thumbnails) = (Lifecycle::new(), options.keep_thumbnails);
-        let inner = Arc::new(Inner { bundle, template, library, held, lifecycle, keep_thumbnails });
+        let state = options.state.clone();
+        let inner = Arc::new(Inner { bundle, template, library, held, lifecycle, keep_thumbnails, state });
         let idle = options.idle_unload.map(|time| life::unload_when_idle(&inner, time)).transpose()?;
         Ok(Self { inner, idle })
     }
@@ -125,10 +137,35 @@ impl Runtime {
     /// What runs the models that are loaded.
     pub fn backends(&self) -> Backends {
         let Held { encoders, language, .. } = &*self.inner.held;
+        let language = language.loaded();
         Backends {
             encoder: encoders.loaded().map(|encoders| encoders.backend.clone()),
-            language: language.loaded().map(|language| language.device.clone()),
+            language: language.as_ref().map(|language| language.device.clone()),
+            cpu_reason: language.and_then(|language| language.cpu_reason),
         }
+    }
+
+    /// What the models are, without loading them.
+    ///
+    /// # Errors
+    /// See [`Bundle::info`].
+    pub fn model_info(&self) -> Result<BundleInfo> {
+        self.inner.bundle.info()
+    }
+
+    /// Bytes in use, part by part.
+    pub fn memory_usage(&self) -> MemoryUsage {
+        let index = self.library().map_or(0, Library::index_bytes);
+        MemoryUsage { index, ..self.inner.held.memory_usage() }
+    }
+
+    /// What the language model can compute on; GPUs that crashed an earlier start are left alone and missing.
+    ///
+    /// # Errors
+    /// `Backgrounded` where a GPU might be woken, `Closed`.
+    pub fn devices(&self) -> Result<Vec<Device>> {
+        let _session = self.begin_language()?;
+        load::devices(self.inner.state.as_deref())
     }
 
     /// The models' manifest.

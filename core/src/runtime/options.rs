@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::device::CpuReason;
 use crate::key::LibraryKey;
 
 /// Bytes of embeddings that are kept by default: several hundred photos.
@@ -31,6 +32,11 @@ pub struct OpenOptions {
     pub threads: Option<NonZeroU32>,
     /// Layers of the language model to run on a GPU, where this build has one; none: as many as fit; 0: none at all.
     pub gpu_layers: Option<u32>,
+    /// Most bytes that models, contexts and caches may take; none: what the device has left. Where the system doesn't tell
+    /// (iOS, macOS, Windows) the host knows: `os_proc_available_memory()` on iOS. See `core/docs/LIFECYCLE.md`.
+    pub memory_budget: Option<u64>,
+    /// A folder of the app's own, in which is remembered that a GPU has crashed; none: it is not remembered.
+    pub state: Option<PathBuf>,
     /// Unloads the models when nothing was asked for so long; none: never. They are loaded again when needed.
     pub idle_unload: Option<Duration>,
     /// Bytes of embeddings of recent photos and texts to keep in memory, so that the same photo is encoded once; 0: none.
@@ -50,6 +56,8 @@ impl OpenOptions {
             keep_thumbnails: false,
             threads: None,
             gpu_layers: None,
+            memory_budget: None,
+            state: None,
             idle_unload: None,
             embedding_cache: EMBEDDING_CACHE,
         }
@@ -77,4 +85,6 @@ pub struct Backends {
     pub encoder: Option<String>,
     /// The language model ("CPU"); none until it is loaded.
     pub language: Option<String>,
+    /// Why the language model runs on the processor; none until it is loaded, and where it runs on a GPU.
+    pub cpu_reason: Option<CpuReason>,
 }

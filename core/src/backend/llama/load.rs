@@ -8,11 +8,14 @@ use std::sync::OnceLock;
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::mtmd::{MtmdContext, MtmdContextParams};
-use llama_cpp_2::{LogOptions, list_llama_ggml_backend_devices, send_logs_to_tracing};
+use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::{LogOptions, send_logs_to_tracing};
 
+use super::gpu::Placement;
 use super::{LlamaOptions, Settings};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -34,13 +37,27 @@ pub(super) fn llama() -> Result<&'static LlamaBackend> {
     backend.as_ref().map_err(|e| Error::new(ErrorKind::Internal, format!("llama.cpp can't start: {e}")))
 }
 
-pub(super) fn model(llama: &LlamaBackend, settings: &Settings) -> Result<LlamaModel> {
+/// Keeps llama.cpp's hands off GPUs whose drivers crash as soon as they are touched. Only before [`llama`] is first called.
+#[expect(unsafe_code, reason = "the environment is the only way to tell llama.cpp this early")]
+pub(super) fn without_gpu() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    // SAFETY: a thread that reads the environment in C at this very moment races with this, on systems whose `setenv`
+    // takes no lock. It happens once, and only where touching the GPU has ended an earlier process: the other way is a
+    // certain crash. Rust's own readers are locked out by the standard library.
+    ONCE.call_once(|| unsafe { std::env::set_var("GGML_DISABLE_VULKAN", "1") });
+}
+
+pub(super) fn model(llama: &LlamaBackend, settings: &Settings, place: &Placement) -> Result<LlamaModel> {
     let Settings { language: path, options, .. } = settings;
-    let cancel = options.cancel.clone();
-    let mut params = LlamaModelParams::default().with_progress_callback(move |_| !cancel.is_cancelled());
-    if let Some(layers) = options.gpu_layers {
-        params = params.with_n_gpu_layers(layers);
-    }
+    let (cancel, progress) = (options.cancel.clone(), options.progress.clone());
+    let devices: Vec<usize> = place.gpu.iter().map(|(index, _)| *index).collect();
+    // Without a list llama.cpp would take every GPU, if only for large batches.
+    let params = LlamaModelParams::default().with_devices(&devices);
+    let params = params.map_err(|e| Error::new(ErrorKind::Internal, "the GPU is gone").with_source(e))?;
+    let params = params.with_n_gpu_layers(place.plan.gpu_layers).with_progress_callback(move |share| {
+        progress.set(share);
+        !cancel.is_cancelled()
+    });
     utf8(path)?;
     LlamaModel::load_from_file(llama, path, &params).map_err(|e| {
         let cancelled = options.cancel.check();
@@ -48,11 +65,11 @@ pub(super) fn model(llama: &LlamaBackend, settings: &Settings) -> Result<LlamaMo
     })
 }
 
-pub(super) fn vision(llama: &LlamaBackend, model: &LlamaModel, settings: &Settings) -> Result<MtmdContext> {
+pub(super) fn vision(model: &LlamaModel, settings: &Settings, place: &Placement) -> Result<MtmdContext> {
     let Settings { vision: path, image, options, .. } = settings;
     let (min_tokens, max_tokens) = image.token_limits();
     let params = MtmdContextParams {
-        use_gpu: llama.supports_gpu_offload() && options.gpu_layers != Some(0),
+        use_gpu: place.gpu.is_some() && place.plan.vision_on_gpu,
         print_timings: false,
         n_threads: threads(options) as i32,
         media_marker: CString::new(MEDIA_MARKER).expect("the marker holds no zero byte"),
@@ -82,6 +99,18 @@ pub(super) fn context<'m>(
     })
 }
 
+/// Computes one token and forgets it: drivers compile their programs now, and those that crash do it here.
+pub(super) fn try_out(context: &mut LlamaContext<'_>) -> Result<()> {
+    let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(ErrorKind::Internal, "the GPU failed to compute a first token").with_source(e)
+    };
+    let mut batch = LlamaBatch::new(1, 1);
+    batch.add(LlamaToken(0), 0, &[0], true).map_err(|e| failed(e.into()))?;
+    context.decode(&mut batch).map_err(|e| failed(e.into()))?;
+    context.clear_kv_cache();
+    Ok(())
+}
+
 pub(super) fn threads(options: &LlamaOptions) -> u32 {
     options.threads.map_or_else(
         || std::thread::available_parallelism().map_or(1, |n| (n.get() as u32).min(MOST_THREADS)),
@@ -90,16 +119,11 @@ pub(super) fn threads(options: &LlamaOptions) -> u32 {
 }
 
 /// What computes, for people.
-pub(super) fn device(llama: &LlamaBackend, options: &LlamaOptions) -> String {
-    let gpu = list_llama_ggml_backend_devices().into_iter().find(|device| device.backend != "CPU");
-    match gpu {
-        Some(gpu) if llama.supports_gpu_offload() && options.gpu_layers != Some(0) => {
-            format!("{} ({})", gpu.description, gpu.backend)
-        }
-        _ => match threads(options) {
-            1 => "CPU, 1 thread".to_owned(),
-            threads => format!("CPU, {threads} threads"),
-        },
+pub(super) fn device(options: &LlamaOptions, place: &Placement) -> String {
+    match (&place.gpu, threads(options)) {
+        (Some((_, gpu)), _) => gpu.clone(),
+        (None, 1) => "CPU, 1 thread".to_owned(),
+        (None, threads) => format!("CPU, {threads} threads"),
     }
 }
 

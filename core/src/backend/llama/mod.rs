@@ -5,6 +5,7 @@
 
 mod engine;
 mod fit;
+mod gpu;
 mod load;
 mod prompt;
 mod worker;
@@ -17,10 +18,17 @@ use std::time::Duration;
 
 use crate::CancelToken;
 use crate::bundle::{Bundle, LanguageSpec, Role};
+use crate::device::CpuReason;
 use crate::error::{Error, ErrorKind, Result};
+use crate::load::Progress;
+use crate::memory::MemoryUsage;
 use crate::model::{GenerateRequest, Generated, Generator, PromptPart};
 
 use fit::ImageFit;
+pub(crate) use gpu::BUILT_IN as GPU_BUILT_IN;
+use gpu::Placement;
+pub use gpu::devices;
+use load::BATCH;
 use prompt::OwnedPart;
 use worker::{Event, Job};
 
@@ -32,8 +40,14 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub struct LlamaOptions {
     /// Threads to compute with; none: one per core, at most 8.
     pub threads: Option<NonZeroU32>,
-    /// Layers to keep on a GPU, where this build has one; none: as llama.cpp sees fit; 0: the CPU does everything.
+    /// Layers to keep on a GPU, where this build has one; none: as many as fit; 0: the CPU does everything.
     pub gpu_layers: Option<u32>,
+    /// Bytes of the device's memory that it may take; none: unknown, and taken to be enough.
+    pub memory: Option<u64>,
+    /// The folder in which a crash of the GPU is remembered; none: it is not.
+    pub state: Option<PathBuf>,
+    /// Told how far loading is.
+    pub progress: Progress,
     /// Stops loading when set.
     pub cancel: CancelToken,
 }
@@ -48,7 +62,23 @@ pub struct LlamaGenerator {
     jobs: Option<Sender<Job>>,
     worker: Option<JoinHandle<()>>,
     image: ImageFit,
+    loaded: Loaded,
+}
+
+/// How it was loaded.
+#[derive(Debug)]
+struct Loaded {
     device: String,
+    cpu_reason: Option<CpuReason>,
+    context: u32,
+    usage: MemoryUsage,
+}
+
+impl Loaded {
+    fn new(settings: &Settings, place: &Placement) -> Self {
+        let device = load::device(&settings.options, place);
+        Self { device, cpu_reason: place.reason, context: place.plan.context, usage: place.plan.usage }
+    }
 }
 
 /// What [`LlamaGenerator::probe`] found.
@@ -62,10 +92,13 @@ pub struct Probe {
 }
 
 /// What the worker needs to know of a bundle.
+#[derive(Clone)]
 struct Settings {
     language: PathBuf,
     vision: PathBuf,
     context: u32,
+    /// Most tokens of a reply.
+    reply_tokens: u32,
     image: ImageFit,
     options: LlamaOptions,
 }
@@ -74,7 +107,8 @@ impl LlamaGenerator {
     /// Loads the language model and its vision tower.
     ///
     /// # Errors
-    /// `ModelCorrupt` when llama.cpp refuses a file, `Cancelled` when `options.cancel` is set meanwhile.
+    /// `ModelCorrupt` when llama.cpp refuses a file, `OutOfMemory` when it needs more than it may have (with a
+    /// [`MemoryShortfall`](crate::MemoryShortfall) as its source), `Cancelled` when `options.cancel` is set meanwhile.
     pub fn open(bundle: &Bundle, mut options: LlamaOptions) -> Result<Self> {
         if bundle.size(Role::Language) < SMALL_MODEL {
             options.threads = options.threads.or(Some(NonZeroU32::MIN));
@@ -87,25 +121,36 @@ impl LlamaGenerator {
     pub fn open_files(language: &Path, vision: &Path, spec: &LanguageSpec, options: LlamaOptions) -> Result<Self> {
         let image = ImageFit::new(spec);
         let (language, vision) = (language.to_owned(), vision.to_owned());
-        let settings = Settings { language, vision, context: spec.context, image, options };
+        let reply_tokens = spec.thought_tokens.saturating_add(spec.answer_tokens);
+        let settings = Settings { language, vision, context: spec.context, reply_tokens, image, options };
         let (jobs, queue) = mpsc::channel();
         let (ready, loaded) = mpsc::channel();
         let worker = std::thread::Builder::new()
             .name("crane-language".to_owned())
             .spawn(move || worker::run(&settings, &ready, &queue))
             .map_err(|e| Error::new(ErrorKind::OutOfMemory, "no thread for the language model").with_source(e))?;
-        let device = loaded.recv().map_err(|_| worker_gone())??;
-        Ok(Self { jobs: Some(jobs), worker: Some(worker), image, device })
+        let loaded = loaded.recv().map_err(|_| worker_gone())??;
+        Ok(Self { jobs: Some(jobs), worker: Some(worker), image, loaded })
     }
 
     /// What computes, for people ("CPU, 2 threads").
     pub fn device(&self) -> &str {
-        &self.device
+        &self.loaded.device
     }
 
-    /// Whether any of it runs on a GPU.
-    pub fn is_on_gpu(&self) -> bool {
-        !self.device.starts_with("CPU")
+    /// Why none of it runs on a GPU; none: some of it does.
+    pub fn cpu_reason(&self) -> Option<CpuReason> {
+        self.loaded.cpu_reason
+    }
+
+    /// Tokens that prompt and reply may have together: the bundle's context, or less where memory is short.
+    pub fn context(&self) -> u32 {
+        self.loaded.context
+    }
+
+    /// What it takes of the device's and a GPU's memory.
+    pub fn memory_usage(&self) -> MemoryUsage {
+        self.loaded.usage
     }
 
     /// The logits of a prompt's last run of text, for comparison with other implementations.

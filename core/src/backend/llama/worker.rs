@@ -3,9 +3,11 @@
 use std::sync::mpsc::{Receiver, Sender};
 
 use super::engine::{Budgets, Engine};
+use super::gpu::{self, Placement};
 use super::prompt::OwnedPart;
-use super::{Probe, Settings, load};
+use super::{Loaded, Probe, Settings, load};
 use crate::CancelToken;
+use crate::device::CpuReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Generated;
 
@@ -37,23 +39,48 @@ pub(super) enum Event {
 }
 
 /// Loads everything, says so through `ready`, and serves jobs until the channel closes.
-pub(super) fn run(settings: &Settings, ready: &Sender<Result<String>>, jobs: &Receiver<Job>) {
-    if let Err(error) = serve(settings, ready, jobs) {
+pub(super) fn run(settings: &Settings, ready: &Sender<Result<Loaded>>, jobs: &Receiver<Job>) {
+    if let Err(error) = place_and_serve(settings, ready, jobs) {
         // Only loading fails here, and then the opener still listens.
         let _ = ready.send(Err(error));
     }
 }
 
-fn serve(settings: &Settings, ready: &Sender<Result<String>>, jobs: &Receiver<Job>) -> Result<()> {
+/// What fails on a GPU is tried again on the processor.
+fn place_and_serve(settings: &Settings, ready: &Sender<Result<Loaded>>, jobs: &Receiver<Job>) -> Result<()> {
+    let place = gpu::place(settings)?;
+    let on_gpu = place.gpu.is_some();
+    match serve(settings, place, ready, jobs) {
+        Err(error) if on_gpu && !settings.options.cancel.is_cancelled() => {
+            tracing::warn!(%error, "loading on the GPU failed");
+            serve(settings, gpu::on_processor(settings, CpuReason::Failed)?, ready, jobs)
+        }
+        served => served,
+    }
+}
+
+fn serve(
+    settings: &Settings,
+    mut place: Placement,
+    ready: &Sender<Result<Loaded>>,
+    jobs: &Receiver<Job>,
+) -> Result<()> {
+    let settings = &Settings { context: place.plan.context, ..settings.clone() };
     let llama = load::llama()?;
-    let model = load::model(llama, settings)?;
+    let model = load::model(llama, settings, &place)?;
     settings.options.cancel.check()?;
-    let vision = load::vision(llama, &model, settings)?;
+    let vision = load::vision(&model, settings, &place)?;
     settings.options.cancel.check()?;
-    let context = load::context(llama, &model, settings)?;
+    let mut context = load::context(llama, &model, settings)?;
+    if place.gpu.is_some() {
+        load::try_out(&mut context)?;
+    }
+    // It has not crashed.
+    place.probe = None;
+    settings.options.progress.set(1.0);
     let mut engine = Engine::new(&model, vision, context, settings.context);
     // Whoever opened may have gone; then the channel is closed and the loop ends at once.
-    let _ = ready.send(Ok(load::device(llama, &settings.options)));
+    let _ = ready.send(Ok(Loaded::new(settings, &place)));
     while let Ok(job) = jobs.recv() {
         perform(&mut engine, job);
     }

@@ -6,7 +6,7 @@ mod tokenizer;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use library::Library;
 pub use library::OnnxLibrary;
@@ -45,6 +45,8 @@ pub struct OnnxEncoders {
 /// One ONNX file and, once loaded, its session.
 struct Model {
     path: PathBuf,
+    /// Bytes of the file.
+    bytes: u64,
     signature: Signature,
     /// Values that it gives.
     width: usize,
@@ -63,6 +65,7 @@ impl OnnxEncoders {
         let (side, raw, length) = (spec.image_size as usize, spec.raw_dim as usize, spec.text_length as usize);
         let model = |role, input, shape, integers, width| Model {
             path: bundle.path(role),
+            bytes: bundle.size(role),
             signature: Signature { input, shape, integers },
             width,
             session: Mutex::new(None),
@@ -99,6 +102,15 @@ impl OnnxEncoders {
     /// What runs the towers, for people: "ONNX Runtime 1.31.1", or "tract" and, if there was one that can't be used, why.
     pub fn backend_name(&self) -> &str {
         &self.name
+    }
+
+    /// Bytes of the files of what is loaded by now.
+    pub(crate) fn loaded_bytes(&self) -> u64 {
+        [&self.image, &self.text, &self.head]
+            .into_iter()
+            .filter(|model| model.is_loaded())
+            .map(|model| model.bytes)
+            .sum()
     }
 
     /// The ids of a text as the text tower gets them, for comparison with other implementations.
@@ -144,6 +156,14 @@ impl OnnxEncoders {
 }
 
 impl Model {
+    /// One that is busy is loaded, or about to be.
+    fn is_loaded(&self) -> bool {
+        match self.session.try_lock() {
+            Ok(session) => session.is_some(),
+            Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => true,
+        }
+    }
+
     fn refused(&self, what: &str) -> Error {
         let message = format!("{} {what}: install the bundle again", self.path.display());
         Error::new(ErrorKind::ModelCorrupt, message)

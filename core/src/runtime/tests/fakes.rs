@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 use super::super::*;
+use crate::device::CpuReason;
 use crate::image::Rgb;
 use crate::model::{GenerateRequest, Generated, Generator, ImageEncoder, Projection, TextEncoder};
 use crate::pipeline::{Encoders, Language};
@@ -198,7 +199,14 @@ impl Bench {
         let encoders = Lazy::new(move |_| {
             let loaded = Arc::new(models.load());
             let (image, text, head) = (Arc::clone(&loaded), Arc::clone(&loaded), loaded);
-            Ok(Encoders { image, text, head, warm_up: Box::new(|_| Ok(())), backend: "fake".into() })
+            Ok(Encoders {
+                image,
+                text,
+                head,
+                warm_up: Box::new(|_| Ok(())),
+                memory: Box::new(|| 7),
+                backend: "fake".into(),
+            })
         });
         let models = Arc::clone(&self.models);
         let language = Lazy::new(move |cancel| {
@@ -206,10 +214,12 @@ impl Bench {
                 cancel.check()?;
                 std::thread::yield_now();
             }
-            let (generator, on_gpu) = (Arc::new(models.load()), models.on_gpu);
-            Ok(Language { generator, device: "nowhere".into(), on_gpu })
+            let generator = Arc::new(models.load());
+            let cpu_reason = (!models.on_gpu).then_some(CpuReason::NotBuiltIn);
+            let memory = MemoryUsage { language_weights: 5, ..MemoryUsage::default() };
+            Ok(Language { generator, device: "nowhere".into(), cpu_reason, memory })
         });
-        let held = Held::new(encoders, language, self.models.on_gpu, options.embedding_cache);
+        let held = Held::new(Arc::new(encoders), language, self.models.on_gpu, options.embedding_cache);
         Runtime::assemble(&options, Arc::clone(&self.bundle), held).unwrap()
     }
 
