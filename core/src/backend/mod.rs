@@ -16,8 +16,8 @@ pub use llama::{LlamaGenerator, LlamaOptions, Probe, devices};
 #[cfg(feature = "onnx")]
 pub use onnx::{OnnxEncoders, OnnxLibrary, OnnxOptions};
 
-/// Hands pages that hold nothing any more back to the system. glibc keeps those of threads that have ended, several MB for
-/// every load of a model; other allocators return them by themselves.
+/// Hands pages that hold nothing any more back to the system. glibc keeps what threads that have ended had freed: after 24
+/// loads of the tiny models 82 MiB stay in memory without this, and 38 to 60 with it. Other allocators do it by themselves.
 #[cfg(any(feature = "llama", feature = "onnx"))]
 pub(crate) fn return_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
