@@ -77,12 +77,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A GPU being tried out. Drivers crash in ways that no process can catch, so it is written down first, and struck out when
 /// this is dropped: what is found on the next start is a crash.
 #[derive(Debug)]
-#[cfg_attr(not(any(feature = "llama", test)), expect(dead_code, reason = "without llama.cpp no GPU is tried"))]
 pub(crate) struct Probe {
     marker: Option<PathBuf>,
 }
 
-#[cfg_attr(not(any(feature = "llama", test)), expect(dead_code, reason = "without llama.cpp no GPU is tried"))]
 impl Probe {
     /// Begins one; without a folder nothing is remembered.
     pub(crate) fn begin(state: Option<&Path>) -> Self {
@@ -113,7 +111,6 @@ impl Drop for Probe {
 }
 
 /// Whether trying the GPU ended an earlier process of this version.
-#[cfg_attr(not(any(feature = "llama", test)), expect(dead_code, reason = "without llama.cpp no GPU is tried"))]
 pub(crate) fn has_crashed(state: Option<&Path>) -> bool {
     let Some(marker) = state.map(|folder| folder.join(MARKER)) else { return false };
     fs::read_to_string(marker).is_ok_and(|version| version.trim() == VERSION)

@@ -8,6 +8,7 @@ pub mod backend;
 pub mod bundle;
 mod cancel;
 mod cite;
+#[cfg_attr(not(feature = "llama"), allow(dead_code, unused_imports, reason = "it serves the language model"))]
 mod device;
 mod embeddings;
 mod error;
@@ -19,6 +20,7 @@ mod lazy;
 pub mod library;
 mod lifecycle;
 mod load;
+#[cfg_attr(not(feature = "llama"), allow(dead_code, unused_imports, reason = "it serves the language model"))]
 mod memory;
 pub mod model;
 mod origin;

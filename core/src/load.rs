@@ -83,6 +83,7 @@ impl Progress {
     }
 
     /// It is loaded so far.
+    #[cfg(feature = "llama")]
     pub(crate) fn set(&self, share: f32) {
         self.0.store(share.clamp(0.0, 1.0).to_bits(), Ordering::Relaxed);
     }

@@ -61,7 +61,6 @@ impl std::error::Error for MemoryShortfall {}
 
 impl MemoryShortfall {
     /// The error of a model that does not fit.
-    #[cfg_attr(not(feature = "llama"), expect(dead_code, reason = "without llama.cpp there is no such model"))]
     pub(crate) fn into_error(self) -> Error {
         let message = format!("the language model can't be loaded: {self}: close other apps, or use smaller models");
         Error::new(ErrorKind::OutOfMemory, message).with_source(self)
