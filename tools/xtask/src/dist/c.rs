@@ -9,10 +9,10 @@ use crate::{Result, place, setup, shell};
 /// What the static library needs of the system, where rustc does not say.
 const SYSTEM_LIBRARIES: &str = "-lstdc++ -lgomp -lpthread -ldl -lm";
 
-/// Feature sets whose sizes are told; the first is what is packed.
+/// Feature sets whose sizes are told; the first is what is packed, and what Python and the others take as well.
 const FEATURES: [(&str, &str); 5] = [
-    ("onnx,llama", "everything, C interface alone"),
-    ("onnx,llama,uniffi", "everything, with objects for other languages"),
+    ("onnx,llama,uniffi", "everything"),
+    ("onnx,llama", "C interface alone"),
     ("llama", "language model alone"),
     ("onnx", "encoders alone: which fact would fire"),
     ("", "library and search alone"),
@@ -24,10 +24,10 @@ pub(super) fn pack(profile: Profile, sizes: bool) -> Result {
     let folder = out().join(&name);
     fresh(&folder)?;
     let root = place::root();
-    let shared = build(profile, "onnx,llama", "cdylib")?;
-    copy_stripped(&shared, &folder.join("lib").join(library_name()))?;
-    let archive = build(profile, "onnx,llama", "staticlib")?;
-    copy_stripped(&archive, &folder.join("lib/libcrane_ffi.a"))?;
+    profile.cargo("the library", &["build", "--workspace", "--features", "crane-ffi/uniffi"])?;
+    for library in [&library_name(), "libcrane_ffi.a"] {
+        copy_stripped(&profile.folder().join(library), &folder.join("lib").join(library))?;
+    }
     copy(&root.join("ffi/include/crane.h"), &folder.join("include/crane.h"))?;
     write(&folder.join("lib/pkgconfig/crane.pc"), &pkg_config())?;
     write(&folder.join("lib/cmake/Crane/CraneConfig.cmake"), CMAKE)?;
@@ -45,12 +45,11 @@ pub(super) fn pack(profile: Profile, sizes: bool) -> Result {
     table(profile, &folder, sizes)
 }
 
-/// Builds one kind of library with these features.
-fn build(profile: Profile, features: &str, kind: &str) -> Result<PathBuf> {
-    let name = if kind == "cdylib" { library_name() } else { "libcrane_ffi.a".into() };
-    let args = ["rustc", "-p", "crane-ffi", "--lib", "--no-default-features", "--features", features];
-    profile.cargo(&format!("the library with `{features}`"), &[&args[..], &["--crate-type", kind]].concat())?;
-    Ok(profile.folder().join(name))
+/// Builds the shared library with these features.
+fn build(profile: Profile, features: &str) -> Result<PathBuf> {
+    let args = ["build", "-p", "crane-ffi", "--no-default-features", "--features", features];
+    profile.cargo(&format!("the library with `{features}`"), &args)?;
+    Ok(profile.folder().join(library_name()))
 }
 
 fn pkg_config() -> String {
@@ -141,7 +140,7 @@ fn table(profile: Profile, folder: &Path, all: bool) -> Result {
             packed.join(library_name())
         } else if all {
             let file = out().join("sizes").join(library_name());
-            copy_stripped(&build(profile, features, "cdylib")?, &file)?;
+            copy_stripped(&build(profile, features)?, &file)?;
             file
         } else {
             continue;
