@@ -30,7 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 /** Begins a crane_options. */
-#define CRANE_OPTIONS_INIT {sizeof(crane_options), 0, NULL, NULL, 0, 0, 0, 0, 0, NULL}
+#define CRANE_OPTIONS_INIT {sizeof(crane_options), 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, NULL}
 /** Begins a crane_new_fact. */
 #define CRANE_NEW_FACT_INIT {sizeof(crane_new_fact), NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL, NULL}
 /** Begins a crane_question. */
@@ -419,6 +419,14 @@ typedef struct crane_options {
      * `crane_key_generate`; NULL: it is plain.
      */
     const char *key;
+    /**
+     * Most bytes that models, contexts and caches may take; 0: what the device has left, as far as the system tells.
+     */
+    uint64_t memory_budget;
+    /**
+     * A folder of the app's own, in which is remembered that a GPU has crashed; NULL: it is not remembered.
+     */
+    const char *state;
 } crane_options;
 
 #ifdef __cplusplus
@@ -630,8 +638,15 @@ int32_t crane_on_background(struct crane *crane);
 int32_t crane_on_foreground(struct crane *crane);
 
 /**
- * What runs the models that are loaded, as JSON: `{"encoder": "tract", "language": "CPU, 2 threads"}`, each null until
- * it is loaded.
+ * Bytes in use, part by part, as JSON: `{"language_weights": …, "kv_cache": …, "compute": …, "vision": …, "encoders": …,
+ * "index": …, "caches": …}`; 0 for what is not loaded.
+ */
+int32_t crane_memory_usage(const struct crane *crane,
+                           struct crane_text **out);
+
+/**
+ * What runs the models that are loaded, as JSON: `{"encoder": "tract", "language": "CPU, 2 threads", "cpu_reason":
+ * "not_built_in"}`, each null until it is loaded.
  */
 int32_t crane_backends(const struct crane *crane, struct crane_text **out);
 
@@ -769,8 +784,15 @@ int32_t crane_on_background(struct crane *crane);
 int32_t crane_on_foreground(struct crane *crane);
 
 /**
- * What runs the models that are loaded, as JSON: `{"encoder": "tract", "language": "CPU, 2 threads"}`, each null until
- * it is loaded.
+ * Bytes in use, part by part, as JSON: `{"language_weights": …, "kv_cache": …, "compute": …, "vision": …, "encoders": …,
+ * "index": …, "caches": …}`; 0 for what is not loaded.
+ */
+int32_t crane_memory_usage(const struct crane *crane,
+                           struct crane_text **out);
+
+/**
+ * What runs the models that are loaded, as JSON: `{"encoder": "tract", "language": "CPU, 2 threads", "cpu_reason":
+ * "not_built_in"}`, each null until it is loaded.
  */
 int32_t crane_backends(const struct crane *crane, struct crane_text **out);
 

@@ -16,7 +16,7 @@ use check::run;
 
 #[test]
 fn objects() {
-    script::all().iter().for_each(|script| run(script, |folder| objects::Objects::new(folder)));
+    script::all().iter().for_each(|script| run(script, objects::Objects::new));
 }
 
 /// The driver is built with the sanitizers that this machine's compiler has, so this is also the leak check of the C

@@ -266,6 +266,10 @@ class Runner:
         self.runtime.trim_memory(crane.TrimLevel[step["level"].upper()])
         return {}
 
+    def memory(self, step):
+        usage = self.runtime.memory_usage()
+        return {"models": usage.language_weights > 0 and usage.encoders > 0, "index": usage.index > 0}
+
     def backends(self, step):
         backends = self.runtime.backends()
         return {"encoder": backends.encoder is not None, "language": backends.language is not None}

@@ -35,6 +35,10 @@ pub struct Options {
     /// The key of an encrypted library, with which a new one is created: `cranekey1:` and 64 hexadecimal digits, see
     /// `crane_key_generate`; NULL: it is plain.
     pub key: *const c_char,
+    /// Most bytes that models, contexts and caches may take; 0: what the device has left, as far as the system tells.
+    pub memory_budget: u64,
+    /// A folder of the app's own, in which is remembered that a GPU has crashed; NULL: it is not remembered.
+    pub state: *const c_char,
 }
 
 /// A correction as the person states it. Begin with `CRANE_NEW_FACT_INIT`; what is not needed stays NULL.
@@ -172,7 +176,8 @@ impl Options {
             bytes => usize::try_from(bytes).map_err(|_| invalid("embedding_cache_bytes is out of range"))?,
         };
         // SAFETY: the caller promises it.
-        let key = unsafe { optional_text("key", self.key) }?.map(Zeroizing::new);
+        let (key, state) = unsafe { (optional_text("key", self.key)?, optional_text("state's folder", self.state)?) };
+        let key = key.map(Zeroizing::new);
         Ok(OpenOptions {
             key: key.map(|key| LibraryKey::parse(&key)).transpose()?,
             read_only: self.read_only != 0,
@@ -181,6 +186,8 @@ impl Options {
             gpu_layers,
             idle_unload: (self.idle_unload_ms > 0).then(|| Duration::from_millis(self.idle_unload_ms.into())),
             embedding_cache,
+            memory_budget: (self.memory_budget > 0).then_some(self.memory_budget),
+            state: state.map(Into::into),
             ..defaults
         })
     }

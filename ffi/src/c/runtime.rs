@@ -122,8 +122,19 @@ pub extern "C" fn crane_on_foreground(crane: *mut Crane) -> i32 {
     guard(|| runtime(crane)?.on_foreground())
 }
 
-/// What runs the models that are loaded, as JSON: `{"encoder": "tract", "language": "CPU, 2 threads"}`, each null until
-/// it is loaded.
+/// Bytes in use, part by part, as JSON: `{"language_weights": …, "kv_cache": …, "compute": …, "vision": …, "encoders": …,
+/// "index": …, "caches": …}`; 0 for what is not loaded.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn crane_memory_usage(crane: *const Crane, out: *mut *mut Text) -> i32 {
+    // SAFETY: the caller promises what the header asks.
+    guard(|| unsafe {
+        place(out)?;
+        hand_out(out, &runtime(crane)?.memory_usage())
+    })
+}
+
+/// What runs the models that are loaded, as JSON: `{"encoder": "tract", "language": "CPU, 2 threads", "cpu_reason":
+/// "not_built_in"}`, each null until it is loaded.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crane_backends(crane: *const Crane, out: *mut *mut Text) -> i32 {
     // SAFETY: the caller promises what the header asks.

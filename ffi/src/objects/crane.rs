@@ -39,10 +39,8 @@ impl Crane {
         self.runtime.backends().into()
     }
 
-    /// Memory that is held now.
-    pub fn memory_usage(&self) -> Result<MemoryUsage> {
-        let index_bytes =
-            self.runtime.library().map_or(Ok(0), |library| library.stat().map(|stat| stat.memory_bytes))?;
-        Ok(MemoryUsage { index_bytes })
+    /// Bytes in use, part by part.
+    pub fn memory_usage(&self) -> MemoryUsage {
+        self.runtime.memory_usage().into()
     }
 }

@@ -37,6 +37,13 @@ pub struct OpenOptions {
     /// Bytes of embeddings of recent photos and texts to keep in memory; none: 4 MiB; 0: no such cache.
     #[uniffi(default = None)]
     pub embedding_cache_bytes: Option<u64>,
+    /// Most bytes that models, contexts and caches may take; none: what the device has left, as far as the system tells
+    /// (iOS and macOS don't: pass `os_proc_available_memory()`).
+    #[uniffi(default = None)]
+    pub memory_budget: Option<u64>,
+    /// A folder of the app's own, in which is remembered that a GPU has crashed; none: it is not remembered.
+    #[uniffi(default = None)]
+    pub state: Option<String>,
 }
 
 impl OpenOptions {
@@ -53,6 +60,8 @@ impl OpenOptions {
             gpu_layers: self.gpu_layers,
             idle_unload: self.idle_unload_ms.map(Duration::from_millis),
             embedding_cache: cache.unwrap_or(defaults.embedding_cache),
+            memory_budget: self.memory_budget,
+            state: self.state.map(Into::into),
             ..defaults
         })
     }
@@ -93,17 +102,49 @@ pub struct Backends {
     pub encoder: Option<String>,
     /// The language model ("CPU, 2 threads"); none until it is loaded.
     pub language: Option<String>,
+    /// Why that is the processor, in words; none until it is loaded, and where it runs on a GPU.
+    pub cpu_reason: Option<String>,
 }
 
 impl From<crane_core::Backends> for Backends {
     fn from(backends: crane_core::Backends) -> Self {
-        Self { encoder: backends.encoder, language: backends.language }
+        let cpu_reason = backends.cpu_reason.map(|reason| reason.to_string());
+        Self { encoder: backends.encoder, language: backends.language, cpu_reason }
     }
 }
 
-/// Memory that is held now, in bytes.
+/// Bytes in use, part by part; 0 for what is not loaded. Some are estimates.
 #[derive(uniffi::Record)]
 pub struct MemoryUsage {
-    /// The search indexes.
-    pub index_bytes: u64,
+    /// The language model's weights.
+    pub language_weights: u64,
+    /// What the language model has read: keys and values of every token of its context.
+    pub kv_cache: u64,
+    /// Working memory of the language model.
+    pub compute: u64,
+    /// The vision tower's weights and working memory.
+    pub vision: u64,
+    /// The retrieval towers and the head.
+    pub encoders: u64,
+    /// Both indexes of facts.
+    pub index: u64,
+    /// Embeddings of recent photos and texts.
+    pub caches: u64,
+    /// All parts together.
+    pub total: u64,
+}
+
+impl From<crane_core::MemoryUsage> for MemoryUsage {
+    fn from(usage: crane_core::MemoryUsage) -> Self {
+        Self {
+            language_weights: usage.language_weights,
+            kv_cache: usage.kv_cache,
+            compute: usage.compute,
+            vision: usage.vision,
+            encoders: usage.encoders,
+            index: usage.index,
+            caches: usage.caches,
+            total: usage.total(),
+        }
+    }
 }

@@ -361,6 +361,9 @@ static int perform(const char *name, struct command *command, FILE *out, crane_t
     if (strcmp(name, "redo") == 0) {
         return crane_redo(runtime, text);
     }
+    if (strcmp(name, "memory") == 0) {
+        return crane_memory_usage(runtime, text);
+    }
     if (strcmp(name, "backends") == 0) {
         return crane_backends(runtime, text);
     }

@@ -37,6 +37,8 @@ impl Objects {
             gpu_layers: None,
             idle_unload_ms: None,
             embedding_cache_bytes: None,
+            memory_budget: None,
+            state: None,
         };
         self.crane = Some(Crane::open(options)?);
         Ok(json!({}))
@@ -112,6 +114,10 @@ fn perform(crane: &Arc<Crane>, step: &Value) -> Outcome {
                 _ => TrimLevel::Models,
             });
             json!({})
+        }
+        "memory" => {
+            let usage = crane.memory_usage();
+            json!({ "models": usage.language_weights > 0 && usage.encoders > 0, "index": usage.index > 0 })
         }
         "backends" => {
             let backends = crane.backends();

@@ -210,6 +210,10 @@ fn outcome(step: &Value, result: &Value, events: &Events) -> Value {
             outcome["well_formed"] = reply["well_formed"].clone();
             outcome
         }
+        "memory" => {
+            let positive = |part: &str| result[part].as_u64().is_some_and(|bytes| bytes > 0);
+            json!({ "models": positive("language_weights") && positive("encoders"), "index": positive("index") })
+        }
         "backends" => json!({ "encoder": !result["encoder"].is_null(), "language": !result["language"].is_null() }),
         _ => result.clone(),
     }

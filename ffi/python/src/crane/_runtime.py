@@ -96,6 +96,8 @@ class Crane:
         gpu_layers: Optional[int] = None,
         idle_unload: Optional[timedelta] = None,
         embedding_cache_bytes: Optional[int] = None,
+        memory_budget: Optional[int] = None,
+        state: Optional[Path] = None,
     ) -> None:
         """Verifies the models and opens the library, which is created where there is none. No model is loaded yet.
 
@@ -106,6 +108,8 @@ class Crane:
         gpu_layers: layers of the language model to run on a GPU; None: as many as fit; 0: none.
         idle_unload: unloads the models when nothing was asked for so long; they are loaded again when needed.
         embedding_cache_bytes: memory for embeddings of recent photos and texts; None: 4 MiB.
+        memory_budget: most bytes that models, contexts and caches may take; None: what the device has left.
+        state: a folder of the app's own, in which is remembered that a GPU has crashed.
         """
         self._crane = _native.Crane.open(
             _native.OpenOptions(
@@ -118,6 +122,8 @@ class Crane:
                 gpu_layers=gpu_layers,
                 idle_unload_ms=None if idle_unload is None else idle_unload // timedelta(milliseconds=1),
                 embedding_cache_bytes=embedding_cache_bytes,
+                memory_budget=memory_budget,
+                state=None if state is None else os.fspath(state),
             )
         )
 
@@ -246,7 +252,7 @@ class Crane:
         return self._crane.backends()
 
     def memory_usage(self) -> MemoryUsage:
-        """Memory that is held now."""
+        """Bytes in use, part by part."""
         return self._crane.memory_usage()
 
 
