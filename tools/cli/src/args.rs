@@ -90,6 +90,12 @@ pub(crate) enum Command {
     /// Look after the model bundle
     #[command(subcommand)]
     Bundle(BundleCommand),
+    /// List what the language model can compute on
+    Devices {
+        /// Forget that a GPU has crashed, and try it again
+        #[arg(long)]
+        retry: bool,
+    },
     /// Tell the story on real pictures: ask, correct, ask again; ends with a table and a web page
     Demo(DemoArgs),
     /// Run an evaluation set and judge the replies by rule

@@ -15,6 +15,8 @@ pub(crate) struct Context {
     pub(crate) library: PathBuf,
     pub(crate) json: bool,
     pub(crate) verbose: bool,
+    /// What is remembered beside the library; none where this system has no place for it.
+    pub(crate) state: Option<PathBuf>,
     key_file: Option<PathBuf>,
     threads: Option<NonZeroU32>,
 }
@@ -24,7 +26,8 @@ impl Context {
         let Place { library, models, key_file, json, verbose, threads } = place;
         let models = models.unwrap_or_else(default_models);
         let library = library.unwrap_or_else(|| default_library(&env_path));
-        Self { models, library, json, verbose, key_file, threads }
+        let state = data_folder(&env_path).map(|data| data.join("crane/state"));
+        Self { models, library, json, verbose, state, key_file, threads }
     }
 
     /// Opens for reading: nothing is created, and other processes don't mind.
@@ -44,7 +47,8 @@ impl Context {
 
     pub(crate) fn options(&self) -> Result<OpenOptions> {
         let key = self.key_file.as_deref().map(key::read).transpose()?;
-        Ok(OpenOptions { threads: self.threads, key, ..OpenOptions::new(&self.models, &self.library) })
+        let (threads, state) = (self.threads, self.state.clone());
+        Ok(OpenOptions { threads, key, state, ..OpenOptions::new(&self.models, &self.library) })
     }
 
     /// The file with the library's key, for commands that are about it.
@@ -80,14 +84,17 @@ fn default_models() -> PathBuf {
 
 /// `crane/library` where this system keeps people's data; in the current folder where there is no such place.
 fn default_library(env: &dyn Fn(&str) -> Option<PathBuf>) -> PathBuf {
-    let data = if cfg!(windows) {
+    data_folder(env).map_or_else(|| PathBuf::from("crane-library"), |data| data.join("crane/library"))
+}
+
+fn data_folder(env: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    if cfg!(windows) {
         env("LOCALAPPDATA")
     } else if cfg!(target_vendor = "apple") {
         env("HOME").map(|home| home.join("Library/Application Support"))
     } else {
         env("XDG_DATA_HOME").or_else(|| env("HOME").map(|home| home.join(".local/share")))
-    };
-    data.map_or_else(|| PathBuf::from("crane-library"), |data| data.join("crane/library"))
+    }
 }
 
 /// An absolute path from the environment; a relative one means nothing there (XDG base directories say so).

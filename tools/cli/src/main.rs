@@ -5,6 +5,7 @@ mod ask;
 mod bundle;
 mod context;
 mod demo;
+mod devices;
 mod eval;
 mod fact;
 mod failure;
@@ -36,6 +37,7 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Preview(question) => ask::preview(context, &question),
         Command::Bundle(args::BundleCommand::Verify) => bundle::verify(context),
         Command::Bundle(args::BundleCommand::Info) => bundle::info(context),
+        Command::Devices { retry } => devices::run(context, retry),
         Command::Demo(options) => demo::run(context, &options),
         Command::Eval(options) => eval::run(context, &options),
     }

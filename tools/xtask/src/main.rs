@@ -95,7 +95,8 @@ fn setup_command(rest: &[String]) -> Result {
 fn bench(rest: &[String]) -> Result {
     match rest.split_first() {
         Some((what, rest)) if what == "search" => bench::search(rest),
-        _ => Err("`cargo xtask bench search` is the only bench".into()),
+        Some((what, rest)) if what == "generate" => bench::generate(rest),
+        _ => Err("the benches are `cargo xtask bench search` and `cargo xtask bench generate`".into()),
     }
 }
 

@@ -1,0 +1,139 @@
+"""Generation beside llama.cpp's own `llama-mtmd-cli`, on the same files, photo and threads, one after the other.
+
+The peer is built from the source that Crane's bindings carry, over the very libraries that Crane links: the same kernels
+and compiler flags, so that what differs is ours. Without arguments on models/tiny; `--shape 7b` writes a random file of
+Qwen2.5-VL-7B's shape first (6 GB, and 8 GB of memory to run).
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+from statistics import median
+
+import shape
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCAL = ROOT / ".local/bench"
+TINY = ROOT / "models/tiny"
+MIB = 1 << 20
+
+
+def source() -> Path:
+    """llama.cpp's source in the bindings' package."""
+    command = ["cargo", "metadata", "--format-version", "1", "--offline"]
+    packages = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)["packages"]
+    manifest = next(p["manifest_path"] for p in packages if p["name"] == "llama-cpp-sys-2")
+    return Path(manifest).parent / "llama.cpp"
+
+
+def peer(target: Path) -> Path:
+    """Builds `llama-mtmd-cli` once for every build of llama.cpp: one file and a link."""
+    builds = list((target / "debug/build").glob("llama-cpp-sys-2-*/out/lib/libllama.a"))
+    libraries = max(builds, key=os.path.getmtime).parent
+    program = LOCAL / f"llama-mtmd-cli-{libraries.parents[1].name.rsplit('-', 1)[1]}"
+    if program.exists():
+        return program
+    LOCAL.mkdir(parents=True, exist_ok=True)
+    tree, more = source(), libraries.parent / "build"
+    includes = [f"-I{tree / folder}" for folder in ("common", "include", "ggml/include", "tools/mtmd", "vendor")]
+    archives = sorted(libraries.glob("*.a")) + sorted(more.glob("vendor/*/*.a")) + [more / "common/libllama-common-base.a"]
+    command = ["c++", "-O2", "-std=c++17", *includes, tree / "tools/mtmd/mtmd-cli.cpp", "-o", program]
+    command += ["-Wl,--start-group", *archives, "-Wl,--end-group", "-fopenmp", "-lpthread", "-ldl"]
+    # Its part for downloads is linked where cmake had found OpenSSL.
+    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
+        subprocess.run([*command, "-lssl", "-lcrypto"], check=True)
+    return program
+
+
+def run_peer(program: Path, files: tuple[Path, Path], args) -> dict:
+    """Loading ends with a line of its log; the reply is all that it prints."""
+    tokens = (args.side // 28) ** 2
+    command = [program, "-m", files[0], "--mmproj", files[1], "--image", args.photo, "-p", "What is in the picture?"]
+    command += ["-n", args.tokens, "-c", args.context, "-t", args.threads, "-b", 256, "-ub", 256, "--temp", 0]
+    command += ["--image-min-tokens", tokens, "--image-max-tokens", tokens, "--chat-template", "chatml", "--ignore-eos"]
+    start = time.monotonic()
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([str(part) for part in command], stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL)
+    printed: list[float] = []
+
+    def listen() -> None:
+        while text := os.read(process.stdout.fileno(), 4096):
+            printed.extend([time.monotonic()] if text.strip() else [])
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    loaded = next(time.monotonic() for line in process.stderr if b"main: loading model" in line)
+    process.stderr.read()
+    listener.join()
+    usage = os.wait4(process.pid, 0)[2]
+    rate = (args.tokens - 1) / (printed[-1] - printed[0])
+    return {"load_s": loaded - start, "first_token_s": printed[0] - loaded, "tokens_per_s": rate,
+            "peak": usage.ru_maxrss * 1024}
+
+
+def run_ours(program: Path, files: tuple[Path, Path], args) -> dict:
+    command = [program, *files, args.photo, args.side, args.context, args.tokens, args.threads]
+    output = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    return json.loads(output.stdout)
+
+
+def report(ours: list[dict], peers: list[dict]) -> None:
+    def row(name: str, our: float, their: float, unit: str, more_is_better: bool = False) -> None:
+        ratio = our / their if more_is_better else their / our
+        print(f"{name:34} {our:10.3f} {their:10.3f} {unit:8} {ratio:6.2f}x")
+
+    def middle(runs: list[dict], *path: str) -> float:
+        values = []
+        for run in runs:
+            for key in path:
+                run = run[key]
+            values.append(run)
+        return median(values)
+
+    their_first = middle(peers, "first_token_s")
+    print(f"{'':34} {'ours':>10} {'peer':>10} {'':8} {'better':>7}")
+    row("loading", middle(ours, "load_s"), middle(peers, "load_s"), "s")
+    row("first token, first question", middle(ours, "first", "first_token_s"), their_first, "s")
+    row("first token, second question", middle(ours, "second", "first_token_s"), their_first, "s")
+    row("first token, another photo", middle(ours, "other_photo", "first_token_s"), their_first, "s")
+    our_rate = middle(ours, "first", "tokens_per_s")
+    row("decoding", our_rate, middle(peers, "tokens_per_s"), "tokens/s", more_is_better=True)
+    row("peak memory", middle(ours, "peak") / MIB, middle(peers, "peak") / MIB, "MiB")
+    grown, foreseen = middle(ours, "resident") - middle(ours, "before"), middle(ours, "foreseen_total")
+    print(f"resident by loading and three questions {grown / MIB:.0f} MiB, foreseen {foreseen / MIB:.0f} MiB "
+          f"({100 * (foreseen / grown - 1):+.0f} %); left after unloading "
+          f"{(middle(ours, 'unloaded') - middle(ours, 'before')) / MIB:.0f} MiB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", type=Path, required=True, help="our generate_bench")
+    parser.add_argument("--target", type=Path, default=ROOT / "target", help="cargo's target folder")
+    parser.add_argument("--shape", choices=["tiny", "7b"], default="tiny")
+    parser.add_argument("--photo", type=Path, default=TINY / "demo/gate-evening.jpg")
+    parser.add_argument("--runs", type=int, help="runs of each, alternating [default: 5 on tiny, 1 else]")
+    parser.add_argument("--tokens", type=int, help="tokens of a reply [default: 64 on tiny, 16 else]")
+    parser.add_argument("--threads", type=int, help="[default: 1 on tiny, every core else]")
+    args = parser.parse_args()
+    tiny = args.shape == "tiny"
+    args.runs = args.runs or (5 if tiny else 1)
+    args.tokens = args.tokens or (64 if tiny else 16)
+    args.threads = args.threads or (1 if tiny else os.cpu_count())
+    args.side, args.context = (112, 768) if tiny else (448, 2048)
+    like = TINY / "language.gguf"
+    files = (like, TINY / "vision.gguf") if tiny else shape.seven_b(LOCAL, like)
+    program = peer(args.target)
+    print(f"{args.shape}: photo of {args.side}x{args.side}, {args.tokens} tokens, {args.threads} threads, {args.runs} runs")
+    ours, peers = [], []
+    for _ in range(args.runs):
+        ours.append(run_ours(args.program, files, args))
+        peers.append(run_peer(program, files, args))
+    report(ours, peers)
+
+
+if __name__ == "__main__":
+    main()
