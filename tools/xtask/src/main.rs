@@ -38,6 +38,7 @@ cargo xtask COMMAND
   test-python             install the wheel into a fresh environment and run its tests there
   dependencies            check every dependency's licence, and that none is banned, against deny.toml
   bench search [ARGS…]    exact search: ours and its peers on the same vectors (needs Python 3); --help lists ARGS
+  bench generate [ARGS…]  generation: ours and llama.cpp's own program on the same files (needs Python 3)
   train-smoke             a few steps of every training stage in tools/train (needs Python 3)
   env                     print the build's environment as shell exports: eval \"$(cargo xtask env)\"
 ";
