@@ -49,6 +49,17 @@ fn a_story_in_cpp() {
 }
 
 #[test]
+fn an_exception_that_leaves_a_callback_ends_the_process() {
+    use std::os::unix::process::ExitStatusExt;
+    const ABORT: i32 = 6;
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("throwing");
+    compile(Path::new("throwing.cpp"), &program, &[]).unwrap();
+    let run = command(&program).arg(models()).arg(folder.path().join("library")).output().unwrap();
+    assert_eq!(run.status.signal(), Some(ABORT), "{run:?}");
+}
+
+#[test]
 fn the_readmes_example() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let example = readme.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
