@@ -58,7 +58,6 @@ fn encryption(env: &BuildEnv) -> Result {
     let package = ["-p", "crane-core", "--no-default-features", "--features", "encryption"];
     let clippy = [&["clippy"], &package[..], &["--all-targets", "--", "-D", "warnings"]].concat();
     cargo::run("clippy with encryption", env, &clippy, &[])?;
-    let tests =
-        [&["test"], &package[..], &["--no-fail-fast", "--lib", "--test", "library", "--test", "proof"]].concat();
+    let tests = [&["test"], &package[..], &["--no-fail-fast", "--test", "library", "--test", "proof"]].concat();
     cargo::run("the tests of encryption", env, &tests, &[])
 }
