@@ -60,7 +60,6 @@ impl Table {
     }
 
     /// By the clock, and of this thread's processor time: on a busy machine it says more.
-
     fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
         let (begun, worked) = (Instant::now(), processor_time());
         let done = work();
