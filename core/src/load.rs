@@ -46,6 +46,7 @@ pub(crate) fn language(
         state: options.state.clone(),
         progress: progress.clone(),
         cancel: cancel.clone(),
+        ..LlamaOptions::default()
     };
     let generator = LlamaGenerator::open(bundle, wanted)?;
     let (device, cpu_reason, memory) =

@@ -58,8 +58,8 @@ pub struct Sampling {
     pub seed: u64,
 }
 
-/// Why generation ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+/// Why generation ended; of several reasons the last in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finish {
     /// The model closed its answer.

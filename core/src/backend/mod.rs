@@ -2,17 +2,25 @@
 //!
 //! Nothing in the pipeline imports these; it knows the traits of [`crate::model`] only.
 
+#[cfg(any(feature = "llama", test))]
+mod broken;
 #[cfg(feature = "llama")]
 mod llama;
+#[cfg(any(feature = "llama", test))]
+mod lookup;
+#[cfg(any(feature = "llama", test))]
+mod margin;
 #[cfg(feature = "onnx")]
 mod onnx;
+#[cfg(any(feature = "llama", test))]
+mod sample;
 #[cfg(any(feature = "llama", test))]
 mod schema;
 
 #[cfg(feature = "llama")]
 pub(crate) use llama::GPU_BUILT_IN;
 #[cfg(feature = "llama")]
-pub use llama::{LlamaGenerator, LlamaOptions, Probe, devices};
+pub use llama::{Guessing, LlamaGenerator, LlamaOptions, Probe, devices};
 #[cfg(feature = "onnx")]
 pub use onnx::{OnnxEncoders, OnnxLibrary, OnnxOptions};
 

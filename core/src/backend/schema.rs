@@ -153,6 +153,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::reply::ReplyParser;
 
     /// Feeds `pieces` as a model would, a budget closing each phase, and gives back the whole reply.
     fn reply(pieces: &[&[u8]], thought_budget: usize, answer_budget: usize) -> String {
@@ -246,7 +247,8 @@ mod tests {
                     Just(b"<".to_vec()), Just(b"</".to_vec()), Just(b"think".to_vec()), Just(b"answer".to_vec()),
                     Just(b">".to_vec()), Just(b"><".to_vec()), Just(b"<think>".to_vec()), Just(b"</think>".to_vec()),
                     Just(b"<answer>".to_vec()), Just(b"</answer>".to_vec()), Just(b"</thi".to_vec()),
-                    Just(b"nk>".to_vec()), Just(b" Oxford".to_vec()), prop::collection::vec(any::<u8>(), 1..4),
+                    Just(b"nk>".to_vec()), Just(b" Oxford".to_vec()), Just(b"<|im_end|>".to_vec()), Just(Vec::new()),
+                    Just(b"x</think><answer>y</answer>z".to_vec()), Just(b"\xE2\x82".to_vec()), Just(b"\xAC".to_vec()), prop::collection::vec(any::<u8>(), 1..4),
                 ],
                 0..40,
             ),
@@ -255,6 +257,9 @@ mod tests {
         ) {
             let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
             let text = reply(&pieces, thought_budget, answer_budget);
+            let mut parser = ReplyParser::new();
+            parser.push(&text, &mut |_| ());
+            prop_assert!(parser.finish(&mut |_| ()).well_formed, "{text:?}");
             let (thought, rest) = text.split_once(TURN).expect("one turn");
             let answer = rest.strip_suffix(ANSWER_END).expect("one end");
             for tag in TAGS {

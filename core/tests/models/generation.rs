@@ -30,7 +30,7 @@ fn reply(model: &LlamaGenerator, request: &GenerateRequest<'_>) -> Result<(Strin
     Ok((text, figures))
 }
 
-fn assert_form(text: &str) {
+pub(crate) fn assert_form(text: &str) {
     let (thought, rest) = text.split_once("</think><answer>").unwrap_or_else(|| panic!("no turn in {text:?}"));
     let answer = rest.strip_suffix("</answer>").unwrap_or_else(|| panic!("no end in {text:?}"));
     for tag in ["<think>", "</think>", "<answer>", "</answer>", "<|im_end|>", "<|im_start|>"] {

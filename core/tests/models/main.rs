@@ -8,6 +8,8 @@ mod generation;
 mod images;
 #[cfg(feature = "llama")]
 mod language;
+#[cfg(feature = "llama")]
+mod small;
 #[cfg(feature = "onnx")]
 mod towers;
 
@@ -35,7 +37,7 @@ fn greatest_difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// The bundle in the repository, which the golden vectors of the towers belong to.
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "onnx", feature = "llama"))]
 fn tiny() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tiny")
 }

@@ -1,47 +1,70 @@
-//! Decoding a prompt and generating a reply to it.
+//! Reads a prompt, as far as it isn't in the context yet, and has a reply written to it.
 
 use std::time::{Duration, Instant};
 
-use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::mtmd::{MtmdContext, MtmdInputChunks};
 use llama_cpp_2::token::LlamaToken;
 
-use super::Probe;
-use super::load::BATCH;
-use super::prompt::{self, OwnedPart, Segment};
+use super::prompt::{self, OwnedPart, PhotoName, Segment};
+use super::reader::{Place, Reader};
+use super::writer::{Desk, Limits, Style, Writer};
+use super::{Probe, worker::Listener};
 use crate::CancelToken;
-use crate::backend::schema::{Phase, Schema, Verdict};
+use crate::backend::margin::Margin;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Finish, Generated};
+use crate::model::Generated;
 
-/// The one sequence of the context.
-const SEQUENCE: i32 = 0;
 /// Every tag that the runtime may have to force, to count their tokens.
 const FORCED: &[u8] = b"</think><answer></answer>";
 
-/// Most tokens of each phase.
-#[derive(Clone, Copy)]
-pub(super) struct Budgets {
-    pub(super) thought: u32,
-    pub(super) answer: u32,
-}
-
-/// Model, vision tower and context with what is in the context. Fields are dropped in this order.
+/// Model and vision tower, and a context with what is in it. Fields are dropped in this order.
 pub(super) struct Engine<'m> {
-    context: LlamaContext<'m>,
+    reader: Option<Reader<'m>>,
     vision: MtmdContext,
     model: &'m LlamaModel,
-    batch: LlamaBatch<'static>,
+    /// Makes a context where there is none.
+    make: Box<dyn Fn() -> Result<Reader<'m>> + 'm>,
     /// Tokens that prompt and reply may have together.
     capacity: usize,
     /// Tokens that may never be generated: control tokens other than the schema's tags and the ends of a turn.
     barred: Vec<bool>,
-    /// The prompt's first segment as it stands in the context, kept between requests.
-    prefix: Vec<LlamaToken>,
-    /// Where the next token goes. An image takes fewer positions than tokens.
-    position: i32,
+    /// What the context holds of the last prompt, segment by segment.
+    kept: Vec<Kept>,
+    /// How much batches of several tokens differ from batches of one.
+    margin: Margin,
+}
+
+/// A segment that was read.
+struct Kept {
+    segment: Name,
+    /// Where it ends.
+    end: Place,
+}
+
+/// What a segment is known by.
+#[derive(PartialEq)]
+enum Name {
+    Text(Vec<LlamaToken>),
+    Photo(PhotoName),
+}
+
+/// A segment that is to be read.
+enum Unread {
+    Text(Vec<LlamaToken>),
+    Photo(PhotoName, MtmdInputChunks),
+}
+
+/// A prompt, compared with what is kept.
+struct Plan {
+    /// Segments that are there already.
+    kept: usize,
+    unread: Vec<Unread>,
+    /// Tokens in all, and those of them that are there already.
+    tokens: usize,
+    kept_tokens: usize,
+    /// The text of all of it.
+    text: Vec<i32>,
 }
 
 #[derive(Default)]
@@ -50,219 +73,169 @@ struct PromptTime {
     text: Duration,
 }
 
-/// The token to use next, and what to decode for it.
-enum Choice {
-    Decode(Vec<LlamaToken>),
-    End,
-}
-
 impl<'m> Engine<'m> {
-    pub(super) fn new(model: &'m LlamaModel, vision: MtmdContext, context: LlamaContext<'m>, capacity: u32) -> Self {
-        let batch = LlamaBatch::new(BATCH as usize, 1);
-        let (barred, capacity) = (barred(model), capacity as usize);
-        Self { context, vision, model, batch, capacity, barred, prefix: Vec::new(), position: 0 }
+    /// `make` makes another context, once the first was dropped.
+    pub(super) fn new(
+        model: &'m LlamaModel,
+        vision: MtmdContext,
+        first: Reader<'m>,
+        make: impl Fn() -> Result<Reader<'m>> + 'm,
+        capacity: u32,
+    ) -> Self {
+        let (make, barred, margin) = (Box::new(make), barred(model), Margin::default());
+        Self { reader: Some(first), vision, model, make, capacity: capacity as usize, barred, kept: Vec::new(), margin }
     }
 
-    /// Replies to a prompt; `say` is handed the reply's text piece by piece.
+    /// Replies to a prompt; `listener` is handed the reply's text piece by piece.
     pub(super) fn generate(
         &mut self,
         parts: &[OwnedPart],
-        budgets: Budgets,
+        limits: Limits,
+        style: &Style,
         cancel: &CancelToken,
-        say: &mut dyn FnMut(String) -> Result<()>,
+        listener: &Listener,
     ) -> Result<Generated> {
         cancel.check()?;
         let started = Instant::now();
-        let segments = prompt::segments(self.model, &self.vision, parts)?;
-        let prompt_tokens = self.check_room(&segments, budgets)?;
-        let tokenised = started.elapsed();
-        let time = self.read_prompt(&segments, cancel)?;
+        let plan = self.plan(parts)?;
+        self.check_room(&plan, limits)?;
+        let planned = started.elapsed();
+        let (prompt_tokens, kept_tokens, text) = (plan.tokens, plan.kept_tokens, plan.text.clone());
+        let time = self.read(plan, cancel)?;
         let generating = Instant::now();
-        let (finish, reply_tokens) = self.reply(budgets, cancel, say)?;
+        let (reader, vocab) = (self.reader.as_mut().ok_or_else(no_context)?, self.model.vocab());
+        let desk = Desk { reader, vocab, barred: &self.barred, capacity: self.capacity, margin: &mut self.margin };
+        let written = Writer::new(desk, limits, style, text).write(cancel, listener)?;
         Ok(Generated {
-            finish,
             prompt_tokens: prompt_tokens as u32,
-            reply_tokens,
+            kept_tokens: kept_tokens as u32,
             image_us: micros(time.image),
-            prompt_us: micros(tokenised + time.text),
+            prompt_us: micros(planned + time.text),
             generate_us: micros(generating.elapsed()),
-            ..Generated::default()
+            ..written
         })
     }
 
-    /// Drops everything that was read.
-    pub(super) fn forget(&mut self, _context: bool) {
-        self.context.clear_kv_cache();
-        self.prefix.clear();
-        self.position = 0;
+    /// Drops everything that was read; with `context`, the memory for it too.
+    pub(super) fn forget(&mut self, context: bool) {
+        self.kept.clear();
+        if context {
+            self.reader = None;
+        }
+        if let Some(reader) = &mut self.reader {
+            reader.wipe();
+        }
     }
 
     /// The logits after every token of the prompt's last segment.
     pub(super) fn probe(&mut self, parts: &[OwnedPart]) -> Result<Probe> {
-        let mut segments = prompt::segments(self.model, &self.vision, parts)?;
-        let Some(Segment::Text(last)) = segments.pop() else {
-            return Err(Error::new(ErrorKind::InvalidInput, "a prompt must end with text"));
-        };
-        self.read_prompt(&segments, &CancelToken::new())?;
-        let logits = last.iter().map(|&token| {
-            self.decode(&[token])?;
-            Ok(self.context.get_logits_ith(-1).to_vec())
+        let cancel = CancelToken::new();
+        let mut plan = self.plan(parts)?;
+        let Some(Unread::Text(last)) = plan.unread.pop() else { return Err(no_context()) };
+        self.read(plan, &cancel)?;
+        let reader = self.reader.as_mut().ok_or_else(no_context)?;
+        let logits = last.iter().map(|token| {
+            reader.read(std::slice::from_ref(token), &cancel)?;
+            Ok(reader.logits(-1).to_vec())
         });
         Ok(Probe { logits: logits.collect::<Result<_>>()?, ids: last.iter().map(|token| token.0).collect() })
     }
 
-    /// The prompt's tokens, once prompt and longest reply are known to fit.
-    fn check_room(&self, segments: &[Segment], budgets: Budgets) -> Result<usize> {
-        let prompt: usize = segments.iter().map(Segment::tokens).sum();
-        let tags = prompt::tokenise(&self.model.vocab(), FORCED, true).len();
-        let reply = (budgets.thought as usize).saturating_add(budgets.answer as usize).saturating_add(tags);
-        let over = prompt.saturating_add(reply).saturating_sub(self.capacity);
-        if over > 0 {
-            let message = format!(
-                "the prompt has {prompt} tokens and the reply may take {reply}: {over} more than the {} of the model's \
-                 context: shorten the question or the fact",
-                self.capacity
-            );
-            return Err(Error::new(ErrorKind::ContextOverflow, message));
+    /// Tokenises a prompt and finds out what of it is there already. The last segment is read in any case: the reply
+    /// begins with its logits.
+    fn plan(&self, parts: &[OwnedPart]) -> Result<Plan> {
+        let segments = prompt::segments(&self.model.vocab(), parts)?;
+        let most = segments.len() - 1;
+        let kept = self.kept.iter().zip(&segments[..most]).take_while(|(kept, segment)| kept.is(segment)).count();
+        let kept_tokens = self.kept[..kept].last().map_or(0, |kept| kept.end.tokens);
+        let mut plan = Plan { kept, unread: Vec::new(), tokens: kept_tokens, kept_tokens, text: Vec::new() };
+        for (number, segment) in segments.into_iter().enumerate() {
+            if let Segment::Text(tokens) = &segment {
+                plan.text.extend(tokens.iter().map(|token| token.0));
+            }
+            if number < kept {
+                continue;
+            }
+            let unread = match segment {
+                Segment::Text(tokens) => Unread::Text(tokens),
+                Segment::Photo(photo, name) => Unread::Photo(name, prompt::chunks(&self.vision, photo)?),
+            };
+            plan.tokens += unread.tokens();
+            plan.unread.push(unread);
         }
-        Ok(prompt)
+        Ok(plan)
     }
 
-    /// Fills the context with the prompt, starting after the prefix if it is there already.
-    fn read_prompt(&mut self, segments: &[Segment], cancel: &CancelToken) -> Result<PromptTime> {
+    /// Makes sure that the prompt and the longest reply fit.
+    fn check_room(&self, plan: &Plan, limits: Limits) -> Result<()> {
+        let prompt = plan.tokens;
+        let tags = prompt::tokenise(&self.model.vocab(), FORCED, true).len();
+        let reply = (limits.thought as usize).saturating_add(limits.answer as usize).saturating_add(tags);
+        let over = prompt.saturating_add(reply).saturating_sub(self.capacity);
+        if over == 0 {
+            return Ok(());
+        }
+        let message = format!(
+            "the prompt has {prompt} tokens and the reply may take {reply}: {over} more than the {} of the model's \
+             context: shorten the question or the fact",
+            self.capacity
+        );
+        Err(Error::new(ErrorKind::ContextOverflow, message))
+    }
+
+    /// Fills the context with the rest of the prompt. What was read in whole is kept, also when it is cancelled.
+    fn read(&mut self, plan: Plan, cancel: &CancelToken) -> Result<PromptTime> {
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => self.reader.insert((self.make)()?),
+        };
+        self.kept.truncate(plan.kept);
+        let end = self.kept.last().map_or_else(Place::default, |kept| kept.end);
+        if reader.back_to(end).is_err() {
+            // Of the sequence nothing is left then that could be trusted.
+            reader.wipe();
+            self.kept.clear();
+            return Err(Error::new(ErrorKind::Internal, "what was kept of the last question is lost: ask again"));
+        }
         let mut time = PromptTime::default();
-        let kept = self.keep_prefix(segments.first());
-        for (index, segment) in segments.iter().enumerate().skip(usize::from(kept)) {
+        for unread in plan.unread {
             cancel.check()?;
             let started = Instant::now();
-            match segment {
-                Segment::Text(tokens) => {
-                    self.read_text(tokens, cancel)?;
+            let segment = match unread {
+                Unread::Text(tokens) => {
+                    reader.read(&tokens, cancel)?;
                     time.text += started.elapsed();
-                    if index == 0 {
-                        self.prefix.clone_from(tokens);
-                    }
+                    Name::Text(tokens)
                 }
-                Segment::Image(chunks) => {
-                    self.read_image(chunks)?;
+                Unread::Photo(name, chunks) => {
+                    reader.look(&mut self.vision, &chunks)?;
                     time.image += started.elapsed();
+                    Name::Photo(name)
                 }
-            }
+            };
+            self.kept.push(Kept { segment, end: reader.place() });
         }
         Ok(time)
     }
+}
 
-    /// Removes the last request from the context, and the prefix too unless the new prompt begins with it.
-    fn keep_prefix(&mut self, first: Option<&Segment>) -> bool {
-        let same = matches!(first, Some(Segment::Text(tokens)) if !self.prefix.is_empty() && *tokens == self.prefix);
-        let end = self.prefix.len() as u32;
-        if same && matches!(self.context.clear_kv_cache_seq(Some(SEQUENCE as u32), Some(end), None), Ok(true)) {
-            self.position = end as i32;
-            return true;
+impl Kept {
+    fn is(&self, segment: &Segment<'_>) -> bool {
+        match (&self.segment, segment) {
+            (Name::Text(kept), Segment::Text(tokens)) => kept == tokens,
+            (Name::Photo(kept), Segment::Photo(_, name)) => kept == name,
+            _ => false,
         }
-        self.context.clear_kv_cache();
-        self.prefix.clear();
-        self.position = 0;
-        false
-    }
-
-    fn read_text(&mut self, tokens: &[LlamaToken], cancel: &CancelToken) -> Result<()> {
-        for batch in tokens.chunks(BATCH as usize) {
-            cancel.check()?;
-            self.decode(batch)?;
-        }
-        Ok(())
-    }
-
-    /// Decodes at most a batch of tokens; the last one's logits are ready afterwards.
-    fn decode(&mut self, tokens: &[LlamaToken]) -> Result<()> {
-        self.batch.clear();
-        for (index, &token) in tokens.iter().enumerate() {
-            let last = index + 1 == tokens.len();
-            self.batch.add(token, self.position, &[SEQUENCE], last).map_err(|e| failed("a batch was too long", e))?;
-            self.position += 1;
-        }
-        self.context.decode(&mut self.batch).map_err(|e| failed("llama.cpp failed to decode tokens", e))
-    }
-
-    fn read_image(&mut self, chunks: &MtmdInputChunks) -> Result<()> {
-        self.position = chunks
-            .eval_chunks(&mut self.vision, &mut self.context, self.position, SEQUENCE, BATCH as i32, false)
-            .map_err(|e| failed("llama.cpp failed to encode a photo", e))?;
-        Ok(())
-    }
-
-    /// Greedy decoding under the schema.
-    fn reply(
-        &mut self,
-        budgets: Budgets,
-        cancel: &CancelToken,
-        say: &mut dyn FnMut(String) -> Result<()>,
-    ) -> Result<(Finish, u32)> {
-        let mut schema = Schema::new();
-        let (mut finish, mut tokens, mut in_phase) = (Finish::Complete, 0, 0);
-        loop {
-            cancel.check()?;
-            let phase = schema.phase();
-            let budget = if phase == Phase::Thought { budgets.thought } else { budgets.answer };
-            let choice = if in_phase < budget {
-                self.choose(&mut schema)
-            } else {
-                finish = Finish::Length;
-                self.close(&mut schema)
-            };
-            let text = schema.take_text();
-            if !text.is_empty() {
-                say(text)?;
-            }
-            let Choice::Decode(next) = choice else { return Ok((finish, tokens + 1)) };
-            tokens += next.len() as u32;
-            in_phase = if schema.phase() == phase { in_phase + 1 } else { 0 };
-            self.read_text(&next, cancel)?;
-        }
-    }
-
-    /// The likeliest token that the schema takes.
-    fn choose(&self, schema: &mut Schema) -> Choice {
-        let vocab = self.model.vocab();
-        let logits = self.context.get_logits_ith(-1);
-        let mut refused: Vec<usize> = Vec::new();
-        while let Some(best) = likeliest(logits, |id| !self.barred[id] && !refused.contains(&id)) {
-            let token = LlamaToken(best as i32);
-            if vocab.is_eog(token) {
-                return self.close(schema);
-            }
-            match schema.offer(&vocab.token_to_piece(token, true, None)) {
-                Verdict::Accept => return Choice::Decode(vec![token]),
-                Verdict::Turn(bytes) => return Choice::Decode(prompt::tokenise(&vocab, &bytes, true)),
-                Verdict::End => return Choice::End,
-                Verdict::Refuse => refused.push(best),
-            }
-        }
-        // Nothing acceptable is left, or the logits are no numbers.
-        self.close(schema)
-    }
-
-    /// Closes the current phase for the model.
-    fn close(&self, schema: &mut Schema) -> Choice {
-        if schema.phase() == Phase::Thought {
-            return Choice::Decode(prompt::tokenise(&self.model.vocab(), &schema.close_thought(), true));
-        }
-        schema.close_answer();
-        Choice::End
     }
 }
 
-/// The first of the greatest logits among the allowed tokens; NaN is never greatest.
-fn likeliest(logits: &[f32], allowed: impl Fn(usize) -> bool) -> Option<usize> {
-    let mut best = None;
-    let mut greatest = f32::NEG_INFINITY;
-    for (id, &logit) in logits.iter().enumerate() {
-        if logit > greatest && allowed(id) {
-            (best, greatest) = (Some(id), logit);
+impl Unread {
+    fn tokens(&self) -> usize {
+        match self {
+            Self::Text(tokens) => tokens.len(),
+            Self::Photo(_, chunks) => chunks.total_tokens(),
         }
     }
-    best
 }
 
 fn barred(model: &LlamaModel) -> Vec<bool> {
@@ -274,10 +247,10 @@ fn barred(model: &LlamaModel) -> Vec<bool> {
     vocab.tokens().map(|token| vocab.is_control(token) && !vocab.is_eog(token) && !is_tag(token)).collect()
 }
 
-fn micros(duration: Duration) -> u64 {
-    duration.as_micros() as u64
+fn no_context() -> Error {
+    Error::new(ErrorKind::Internal, "a prompt was not read")
 }
 
-fn failed(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Internal, what).with_source(error)
+fn micros(duration: Duration) -> u64 {
+    duration.as_micros() as u64
 }

@@ -8,11 +8,13 @@ mod fit;
 mod gpu;
 mod load;
 mod prompt;
+mod reader;
 mod worker;
+mod writer;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -31,8 +33,9 @@ pub use gpu::devices;
 use load::BATCH;
 use prompt::OwnedPart;
 use worker::{Event, Job};
+use writer::{Limits, Style};
 
-/// How often a request that waits for its turn looks whether it was cancelled.
+/// How often whoever waits for the worker looks whether they were cancelled.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// How the language model is run.
@@ -48,8 +51,22 @@ pub struct LlamaOptions {
     pub state: Option<PathBuf>,
     /// Told how far loading is.
     pub progress: Progress,
+    /// Whether to guess what a reply quotes, and have many tokens checked at once. Greedy replies are the same either way.
+    pub guessing: Guessing,
     /// Stops loading when set.
     pub cancel: CancelToken,
+}
+
+/// When lookup decoding is used. It never is where a temperature lets chance decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guessing {
+    /// Where measured time and earlier guesses say that it pays.
+    #[default]
+    WhereItPays,
+    /// Never: token by token.
+    Never,
+    /// Wherever something can be guessed.
+    Always,
 }
 
 /// Bytes below which one thread computes by default: with so little to do per layer, threads that wait for each other
@@ -62,6 +79,7 @@ pub struct LlamaGenerator {
     jobs: Option<Sender<Job>>,
     worker: Option<JoinHandle<()>>,
     image: ImageFit,
+    guessing: Guessing,
     loaded: Loaded,
 }
 
@@ -120,7 +138,7 @@ impl LlamaGenerator {
     #[doc(hidden)]
     pub fn open_files(language: &Path, vision: &Path, spec: &LanguageSpec, options: LlamaOptions) -> Result<Self> {
         let image = ImageFit::new(spec);
-        let (language, vision) = (language.to_owned(), vision.to_owned());
+        let (language, vision, guessing) = (language.to_owned(), vision.to_owned(), options.guessing);
         let reply_tokens = spec.thought_tokens.saturating_add(spec.answer_tokens);
         let settings = Settings { language, vision, context: spec.context, reply_tokens, image, options };
         let (jobs, queue) = mpsc::channel();
@@ -130,7 +148,7 @@ impl LlamaGenerator {
             .spawn(move || worker::run(&settings, &ready, &queue))
             .map_err(|e| Error::new(ErrorKind::OutOfMemory, "no thread for the language model").with_source(e))?;
         let loaded = loaded.recv().map_err(|_| worker_gone())??;
-        Ok(Self { jobs: Some(jobs), worker: Some(worker), image, loaded })
+        Ok(Self { jobs: Some(jobs), worker: Some(worker), image, guessing, loaded })
     }
 
     /// What computes, for people ("CPU, 2 threads").
@@ -161,6 +179,45 @@ impl LlamaGenerator {
         answer.recv().map_err(|_| worker_gone())?
     }
 
+    /// As [`Generator::generate`], but what the reply says is known: the model computes what it always does, and is not
+    /// asked. For measuring how long a reply takes on a model of any weights.
+    #[doc(hidden)]
+    pub fn replay(&self, request: &GenerateRequest<'_>, reply: &str) -> Result<Generated> {
+        self.run(request, Some(reply.to_owned()), &CancelToken::new(), &mut |_| ())
+    }
+
+    fn run(
+        &self,
+        request: &GenerateRequest<'_>,
+        script: Option<String>,
+        cancel: &CancelToken,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<Generated> {
+        cancel.check()?;
+        let (events, incoming) = mpsc::channel();
+        let GenerateRequest { thought_tokens: thought, answer_tokens: answer, sampling, .. } = *request;
+        self.send(Job::Generate {
+            parts: self.own(&request.parts),
+            limits: Limits { thought, answer },
+            style: Style { sampling, guessing: self.guessing, script },
+            cancel: cancel.clone(),
+            events,
+        })?;
+        let mut started = false;
+        loop {
+            match incoming.recv_timeout(PATIENCE) {
+                Ok(Event::Started) => started = true,
+                Ok(Event::Text(text)) => on_text(&text),
+                Ok(Event::Done(result)) => return result,
+                // A GPU must be at rest when this returns. The processor may finish its batch alone: nobody needs to wait
+                // for the end of what can't be interrupted, and a photo takes a large model seconds.
+                Err(RecvTimeoutError::Timeout) if started && self.loaded.cpu_reason.is_none() => {}
+                Err(RecvTimeoutError::Timeout) => cancel.check()?,
+                Err(RecvTimeoutError::Disconnected) => return Err(worker_gone()),
+            }
+        }
+    }
+
     /// Photos are resized here, on the caller's thread: the worker may still be busy, and less has to be copied.
     fn own(&self, parts: &[PromptPart<'_>]) -> Vec<OwnedPart> {
         let own = |part: &PromptPart<'_>| match *part {
@@ -184,39 +241,12 @@ impl Generator for LlamaGenerator {
         cancel: &CancelToken,
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Generated> {
-        cancel.check()?;
-        let (events, incoming) = mpsc::channel();
-        self.send(Job::Generate {
-            parts: self.own(&request.parts),
-            thought_tokens: request.thought_tokens,
-            answer_tokens: request.answer_tokens,
-            cancel: cancel.clone(),
-            events,
-        })?;
-        wait_for_turn(&incoming, cancel)?;
-        loop {
-            match incoming.recv().map_err(|_| worker_gone())? {
-                Event::Started => {}
-                Event::Text(text) => on_text(&text),
-                Event::Done(result) => return result,
-            }
-        }
+        self.run(request, None, cancel, on_text)
     }
 
     fn forget(&self, context: bool) {
         // Without a worker there is nothing to forget.
         let _ = self.send(Job::Forget { context });
-    }
-}
-
-/// Another request may be running. Cancelled while it waits, this one returns at once; the worker drops it later.
-fn wait_for_turn(incoming: &Receiver<Event>, cancel: &CancelToken) -> Result<()> {
-    loop {
-        match incoming.recv_timeout(PATIENCE) {
-            Ok(_) => return Ok(()),
-            Err(RecvTimeoutError::Timeout) => cancel.check()?,
-            Err(RecvTimeoutError::Disconnected) => return Err(worker_gone()),
-        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! From prompt parts to tokens: text part by part, photos by the vision tower's own chunks.
 
-use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::mtmd::{MtmdBitmap, MtmdContext, MtmdInputChunks, MtmdInputText};
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
+use sha2::{Digest, Sha256};
 
 use super::load::MEDIA_MARKER;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,46 +16,37 @@ pub(super) enum OwnedPart {
     Image(Rgb),
 }
 
-/// A stretch of the prompt that is decoded in one go.
-pub(super) enum Segment {
+/// A stretch of the prompt that is read in one go, and kept as a whole: system, photo, fact, question.
+pub(super) enum Segment<'a> {
     Text(Vec<LlamaToken>),
-    /// `<|vision_start|>`, the image, `<|vision_end|>`.
-    Image(MtmdInputChunks),
+    /// `<|vision_start|>`, the photo, `<|vision_end|>`; its name is the SHA-256 of size and pixels.
+    Photo(&'a Rgb, PhotoName),
 }
 
-impl Segment {
-    /// Tokens that it takes of the context.
-    pub(super) fn tokens(&self) -> usize {
-        match self {
-            Self::Text(tokens) => tokens.len(),
-            Self::Image(chunks) => chunks.total_tokens(),
-        }
-    }
-}
+pub(super) type PhotoName = [u8; 32];
 
-/// Tokenises a prompt. The first part is a segment of its own: it is the same in every prompt, and what the model
-/// computed for it is kept.
-pub(super) fn segments(model: &LlamaModel, vision: &MtmdContext, parts: &[OwnedPart]) -> Result<Vec<Segment>> {
-    let vocab = model.vocab();
-    let mut segments: Vec<Segment> = Vec::new();
-    for part in parts {
-        match part {
-            OwnedPart::Template(text) => push(&mut segments, tokenise(&vocab, text.as_bytes(), true)),
-            OwnedPart::Data(text) => push(&mut segments, tokenise(&vocab, text.as_bytes(), false)),
-            OwnedPart::Image(photo) => segments.push(Segment::Image(image(vision, photo)?)),
+/// Tokenises a prompt. What changes less often stands in an earlier segment: the first part is the same in every prompt,
+/// the photo and the fact may be the same in the next one, and what begins with the last data, the question, is new.
+pub(super) fn segments<'a>(vocab: &LlamaVocab<'_>, parts: &'a [OwnedPart]) -> Result<Vec<Segment<'a>>> {
+    let question = parts.iter().rposition(|part| matches!(part, OwnedPart::Data(_)));
+    let mut segments: Vec<Segment<'a>> = Vec::new();
+    for (number, part) in parts.iter().enumerate() {
+        let tokens = match part {
+            OwnedPart::Template(text) => tokenise(vocab, text.as_bytes(), true),
+            OwnedPart::Data(text) => tokenise(vocab, text.as_bytes(), false),
+            OwnedPart::Image(photo) => {
+                segments.push(Segment::Photo(photo, name(photo)));
+                continue;
+            }
+        };
+        match segments.last_mut() {
+            Some(Segment::Text(last)) if number > 1 && Some(number) != question => last.extend(tokens),
+            _ => segments.push(Segment::Text(tokens)),
         }
     }
     match segments.last() {
         Some(Segment::Text(tokens)) if !tokens.is_empty() => Ok(segments),
         _ => Err(Error::new(ErrorKind::InvalidInput, "a prompt must end with text")),
-    }
-}
-
-fn push(segments: &mut Vec<Segment>, tokens: Vec<LlamaToken>) {
-    let first = segments.len() < 2;
-    match segments.last_mut() {
-        Some(Segment::Text(last)) if !first => last.extend(tokens),
-        _ => segments.push(Segment::Text(tokens)),
     }
 }
 
@@ -65,7 +56,7 @@ pub(super) fn tokenise(vocab: &LlamaVocab<'_>, text: &[u8], interpret: bool) -> 
 }
 
 /// The text given to mtmd is the marker alone, so that no data can contain it.
-fn image(vision: &MtmdContext, photo: &Rgb) -> Result<MtmdInputChunks> {
+pub(super) fn chunks(vision: &MtmdContext, photo: &Rgb) -> Result<MtmdInputChunks> {
     let refused = |e: Box<dyn std::error::Error + Send + Sync>| {
         Error::new(ErrorKind::Internal, "the vision tower refused a decoded photo").with_source(e)
     };
@@ -73,4 +64,9 @@ fn image(vision: &MtmdContext, photo: &Rgb) -> Result<MtmdInputChunks> {
         MtmdBitmap::from_image_data(photo.width(), photo.height(), photo.pixels()).map_err(|e| refused(e.into()))?;
     let text = MtmdInputText { text: MEDIA_MARKER.to_owned(), add_special: false, parse_special: true };
     vision.tokenize(text, &[&bitmap]).map_err(|e| refused(e.into()))
+}
+
+fn name(photo: &Rgb) -> PhotoName {
+    let size = [photo.width(), photo.height()].map(u32::to_le_bytes);
+    Sha256::new().chain_update(size.as_flattened()).chain_update(photo.pixels()).finalize().into()
 }

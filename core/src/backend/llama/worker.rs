@@ -2,9 +2,11 @@
 
 use std::sync::mpsc::{Receiver, Sender};
 
-use super::engine::{Budgets, Engine};
+use super::engine::Engine;
 use super::gpu::{self, Placement};
 use super::prompt::OwnedPart;
+use super::reader::Reader;
+use super::writer::{Limits, Style};
 use super::{Loaded, Probe, Settings, load};
 use crate::CancelToken;
 use crate::device::CpuReason;
@@ -15,8 +17,8 @@ use crate::model::Generated;
 pub(super) enum Job {
     Generate {
         parts: Vec<OwnedPart>,
-        thought_tokens: u32,
-        answer_tokens: u32,
+        limits: Limits,
+        style: Style,
         cancel: CancelToken,
         events: Sender<Event>,
     },
@@ -71,14 +73,16 @@ fn serve(
     settings.options.cancel.check()?;
     let vision = load::vision(&model, settings, &place)?;
     settings.options.cancel.check()?;
-    let mut context = load::context(llama, &model, settings)?;
+    let make = || load::context(llama, &model, settings);
+    let mut context = make()?;
     if place.gpu.is_some() {
         load::try_out(&mut context)?;
     }
     // It has not crashed.
     place.probe = None;
     settings.options.progress.set(1.0);
-    let mut engine = Engine::new(&model, vision, context, settings.context);
+    let mut engine =
+        Engine::new(&model, vision, Reader::new(context), move || make().map(Reader::new), settings.context);
     // Whoever opened may have gone; then the channel is closed and the loop ends at once.
     let _ = ready.send(Ok(Loaded::new(settings, &place)));
     while let Ok(job) = jobs.recv() {
@@ -89,13 +93,11 @@ fn serve(
 
 fn perform(engine: &mut Engine<'_>, job: Job) {
     match job {
-        Job::Generate { parts, thought_tokens, answer_tokens, cancel, events } => {
-            let budgets = Budgets { thought: thought_tokens, answer: answer_tokens };
-            let say = |event| events.send(event).map_err(|_| listener_gone());
-            let result = say(Event::Started)
-                .and_then(|()| engine.generate(&parts, budgets, &cancel, &mut |text| say(Event::Text(text))));
+        Job::Generate { parts, limits, style, cancel, events } => {
+            let listener = Listener(events);
+            let result = listener.started().and_then(|()| engine.generate(&parts, limits, &style, &cancel, &listener));
             // Without a listener nobody minds how it ended.
-            let _ = events.send(Event::Done(result));
+            let _ = listener.0.send(Event::Done(result));
         }
         Job::Forget { context } => engine.forget(context),
         Job::Probe { parts, reply } => {
@@ -104,6 +106,24 @@ fn perform(engine: &mut Engine<'_>, job: Job) {
     }
 }
 
-fn listener_gone() -> Error {
-    Error::new(ErrorKind::Cancelled, "nobody listens to this reply any more")
+/// Who asked, and may have gone meanwhile.
+pub(super) struct Listener(Sender<Event>);
+
+impl Listener {
+    fn started(&self) -> Result<()> {
+        self.send(Event::Started)
+    }
+
+    /// Hands on text of the reply.
+    ///
+    /// # Errors
+    /// `Cancelled` when nobody listens any more.
+    pub(super) fn say(&self, text: String) -> Result<()> {
+        if text.is_empty() { Ok(()) } else { self.send(Event::Text(text)) }
+    }
+
+    fn send(&self, event: Event) -> Result<()> {
+        let gone = |_| Error::new(ErrorKind::Cancelled, "nobody listens to this reply any more");
+        self.0.send(event).map_err(gone)
+    }
 }
