@@ -61,9 +61,10 @@ fn a_build_without_encryption_says_so() {
 
 #[cfg(feature = "encryption")]
 mod with_keys {
-    use crane_core::index::Row;
+    use crane_core::index::kernel::Kernel;
+    use crane_core::index::{Entry, Identity, Index, Row, SealKey};
     use crane_core::library::NewRecord;
-    use crane_core::{Fact, Hit, Modality, NewFact};
+    use crane_core::{Fact, FactId, FactState, Hit, KeyId, Modality, NewFact};
 
     use super::*;
     use crate::support::{image, key, text, unit};
@@ -142,6 +143,43 @@ mod with_keys {
         library
     }
 
+    const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/library/encrypted-1");
+    const GOLDEN_FILES: [&str; 3] = ["library.db", "image.1.idx", "text.1.idx"];
+
+    /// What an opening derives from a passphrase, SQLCipher's pages and sealed index files must stay readable for ever.
+    #[test]
+    fn encrypted_libraries_of_version_1_can_be_read_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in GOLDEN_FILES {
+            fs::copy(Path::new(GOLDEN).join(name), folder.path().join(name)).unwrap();
+        }
+        let library = Library::open_with(folder.path(), &PRINT, Some(&b())).unwrap();
+        let stat = library.stat().unwrap();
+        assert_eq!((stat.image_rows, stat.text_rows), ((1, 0), (1, 0)), "from the sealed files");
+        let hit = library.search(Modality::Text, &unit(7_001), 1).unwrap()[0].fact;
+        assert_eq!(library.get(hit).unwrap().statement, "Qzxjvkw 7000 lives here.");
+        assert!(files_of(folder.path()).iter().all(|name| !name.ends_with(".2.idx")), "none was written anew");
+    }
+
+    #[test]
+    #[ignore = "writes the golden library, for a new version of a format only"]
+    fn write_golden() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = Library::open_with(folder.path(), &PRINT, Some(&b())).unwrap();
+        library.add(NewRecord { images: vec![image(7_000)], ..secret(7_000) }).unwrap();
+        library.flush().unwrap();
+        library.close().unwrap();
+        fs::create_dir_all(GOLDEN).unwrap();
+        for name in GOLDEN_FILES {
+            fs::copy(folder.path().join(name), Path::new(GOLDEN).join(name)).unwrap();
+        }
+    }
+
+    fn files_of(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
     #[test]
     fn nothing_of_an_encrypted_library_is_in_the_clear() {
         let (plain, sealed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -207,8 +245,7 @@ mod with_keys {
         assert!(!Library::is_encrypted(path).unwrap());
         let after = seen(path, None);
         assert_eq!((after.0, after.1, after.3, after.4), (before.0, before.1, before.3, before.4));
-        let names = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        assert!(names.into_iter().all(|name| !name.contains("copy")), "nothing is left over");
+        assert!(files_of(path).iter().all(|name| !name.contains("copy")), "nothing is left over");
     }
 
     #[test]
@@ -271,6 +308,50 @@ mod with_keys {
         filled(folder.path(), Some(&a()));
         assert!(!folder.path().join("library.db-copy").exists());
         assert!(!folder.path().join("library.db-copy-journal").exists());
+    }
+
+    #[test]
+    fn a_sealed_index_file_that_was_altered_anywhere_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.1.idx");
+        let seal = |byte| SealKey::new([byte; 32].into(), [3; 16]);
+        let mut index = Index::new(Kernel::best());
+        for n in 0..300 {
+            let (key, fact, state) = (KeyId(n), FactId::random(), FactState::Active);
+            let entry = Entry { key, fact, state, valid_from: i64::MIN, valid_until: i64::MAX };
+            index.push(entry, &Row::from_embedding(&unit(n.unsigned_abs())));
+        }
+        let modality = Modality::Text;
+        let identity = Identity { modality, generation: 1, change: 1, fingerprint: [0; 32], library: [0; 16] };
+        let header = index.write_sealed(folder.path(), "text.1.idx", &identity, Some(&seal(1))).unwrap();
+        let read = |key: Option<&SealKey>| {
+            let file = fs::File::open(&path).unwrap();
+            let (index, _) = Index::open_sealed(file, &header.digest(), Kernel::best(), key)?;
+            index.warm_up().map(|()| index.len())
+        };
+        assert_eq!(read(Some(&seal(1))).unwrap(), 300);
+        assert!(read(Some(&seal(2))).is_err() && read(None).is_err());
+        let sound = fs::read(&path).unwrap();
+        let (prelude, page) = (64, 4_096 + 16);
+        assert_eq!((sound.len() - prelude) % page, 0);
+        let refused = |bytes: &[u8], what: &str| {
+            fs::write(&path, bytes).unwrap();
+            assert!(read(Some(&seal(1))).is_err(), "{what}");
+        };
+        for at in (0..prelude).chain((prelude..sound.len()).step_by(509)) {
+            let mut bytes = sound.clone();
+            bytes[at] ^= 1 << (at % 8);
+            refused(&bytes, &format!("byte {at}"));
+        }
+        let mut swapped = sound.clone();
+        let (first, second) = swapped[prelude + page..].split_at_mut(page);
+        first.swap_with_slice(&mut second[..page]);
+        refused(&swapped, "pages changed places");
+        refused(&sound[..sound.len() - page], "a page less");
+        refused(&[&sound[..], &sound[sound.len() - page..]].concat(), "a page more");
+        index.write(folder.path(), "text.1.idx", &identity).unwrap();
+        assert!(read(Some(&seal(1))).is_err(), "a plain file where a sealed one should be");
+        assert_eq!(read(None).unwrap(), 300);
     }
 
     #[test]
