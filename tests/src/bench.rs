@@ -78,6 +78,9 @@ impl Bench {
             OsStr::new(statement),
             OsStr::new("--image"),
             picture("plain.png").as_os_str(),
+            // All facts of a bench are about the same picture.
+            OsStr::new("--on-conflict"),
+            OsStr::new("keep-both"),
         ]);
         let id = added.ok()["id"].as_str().map(str::to_owned);
         id.expect("`fact add --json` answers with the fact")

@@ -1,5 +1,6 @@
 //! `crane library …`, on the real models.
 
+use std::fs;
 use std::process::Command;
 
 use crane_tests::{Bench, Outcome, binary, models};
@@ -42,4 +43,58 @@ fn a_build_without_encryption_says_so() {
     outcome.fails("invalid_input");
     assert!(!outcome.stderr().contains("5a5a"), "{}", outcome.stderr());
     assert_eq!(bench.facts(), 1, "untouched");
+}
+
+/// A file of the library by the beginning of its name.
+fn file(bench: &Bench, name: &str) -> std::path::PathBuf {
+    let files = fs::read_dir(bench.library()).expect("the library").map(|entry| entry.expect("an entry").path());
+    let named = |path: &std::path::PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(name));
+    files.into_iter().find(named).expect("there is such a file")
+}
+
+#[test]
+fn check_repair_and_salvage_need_no_models_and_say_what_they_found() {
+    let bench = Bench::new();
+    bench.crane(&["library", "check"]).fails("not_found");
+    bench.add_fact("The charge is a lion.");
+    let kept = bench.add_fact("The field is azure.");
+    let bench = bench.with_models("nowhere".into());
+    let sound = bench.crane(&["library", "check"]).ok();
+    assert_eq!((&sound["facts"], &sound["keys"], &sound["findings"]), (&2.into(), &4.into(), &serde_json::json!([])));
+    assert_eq!(bench.crane(&["library", "repair"]).ok()["done"], serde_json::json!([]));
+
+    fs::write(bench.library().join("image.9.idx"), "left over").expect("a file");
+    let untidy = bench.crane(&["library", "check"]).ok();
+    assert_eq!(untidy["findings"][0]["severity"], "untidy", "{untidy}");
+    let repaired = bench.crane(&["library", "repair"]).ok();
+    assert_eq!(
+        (&repaired["done"], &repaired["after"]["findings"]),
+        (&serde_json::json!(["folder"]), &serde_json::json!([]))
+    );
+
+    // A page of the facts' table: found by a statement in it.
+    let database = file(&bench, "library.db");
+    let mut bytes = fs::read(&database).expect("the database");
+    let words = b"The charge is a lion.";
+    let at = bytes.windows(words.len()).position(|window| window == words).expect("the statement");
+    bytes[at] = b'X';
+    fs::write(&database, &bytes).expect("the database");
+    let found = bench.crane(&["library", "check"]);
+    assert_eq!((found.code(), &found.json()["findings"][0]["severity"]), (18, &"damaged".into()));
+    assert_eq!(bench.crane(&["library", "repair"]).code(), 18);
+    assert!(fs::read(&database).expect("the database") == bytes, "what is not derived is left alone");
+
+    let into = bench.dir().join("saved");
+    let saved = bench.crane(&["library".as_ref(), "salvage".as_ref(), into.as_os_str()]).ok();
+    assert_eq!(
+        (&saved["facts"], &saved["lost_facts"], &saved["lost_keys"]),
+        (&2.into(), &0.into(), &0.into()),
+        "{saved}"
+    );
+    assert!(fs::read(&database).expect("the database") == bytes, "the damaged library is left as it is");
+    bench.crane(&["library".as_ref(), "salvage".as_ref(), into.as_os_str()]).fails("invalid_input");
+    let bench = bench.with_models(models()).with_library(into);
+    assert_eq!(bench.crane(&["library", "check"]).ok()["findings"], serde_json::json!([]));
+    assert_eq!(bench.crane(&["fact", "show", &kept]).ok()["statement"], "The field is azure.");
+    assert_eq!(bench.crane(&["fact", "search", "lion"]).ok()[0]["statement"], "The charge is a lion.");
 }

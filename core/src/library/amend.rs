@@ -68,15 +68,18 @@ impl Library {
     /// # Errors
     /// `NotFound`; `InvalidInput` when the old fact is deleted or replaced already; else as [`Library::add`].
     pub fn supersede(&self, old: FactId, record: &NewRecord) -> Result<Fact> {
+        self.supersede_all(&[old], record)
+    }
+
+    /// The same in place of several facts; `supersedes` of the new one names the first.
+    ///
+    /// # Errors
+    /// As [`Library::supersede`].
+    pub fn supersede_all(&self, old: &[FactId], record: &NewRecord) -> Result<Fact> {
         record.check(&self.fingerprint)?;
         self.write(Op::Supersede, |change| {
-            let before = load(change.tx(), old)?;
-            if !matches!(before.state, FactState::Active | FactState::Disabled) {
-                return Err(invalid("only an active or disabled fact can be replaced"));
-            }
-            let after = Snapshot { state: FactState::Superseded, updated_at: change.now(), ..before.clone() };
-            change.set(old, Some(&before), Some(&after))?;
-            facts::insert(change, FactId::random(), record, Some(old))
+            old.iter().try_for_each(|id| retire(change, *id))?;
+            facts::insert(change, FactId::random(), record, old.first().copied())
         })
     }
 
@@ -135,6 +138,16 @@ fn amend(change: &mut Change<'_>, id: FactId, amendment: &Amendment) -> Result<(
         return Err(invalid("a fact needs at least one photo or text to be found by"));
     }
     at_most("keys", after.keys.len(), MAX_IMAGE_KEYS + MAX_TEXT_KEYS)?;
+    change.set(id, Some(&before), Some(&after))
+}
+
+/// Takes a fact out of force for good: another one says it better.
+fn retire(change: &mut Change<'_>, id: FactId) -> Result<()> {
+    let before = load(change.tx(), id)?;
+    if !matches!(before.state, FactState::Active | FactState::Disabled) {
+        return Err(invalid("only an active or disabled fact can be replaced"));
+    }
+    let after = Snapshot { state: FactState::Superseded, updated_at: change.now(), ..before.clone() };
     change.set(id, Some(&before), Some(&after))
 }
 

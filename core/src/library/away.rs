@@ -209,6 +209,7 @@ impl Library {
     /// The lock and the connection again, and the index as it is now.
     fn take_up(&self) -> Result<Writer> {
         let lock = WriterLock::take(&self.folder)?;
+        let was_left = self.folder.journal_len() > 0;
         let mut connection = self.folder.open_writer()?;
         if schema::accept(&connection)? != schema::VERSION || check_library(&connection, &self.fingerprint)? != self.id
         {
@@ -216,6 +217,9 @@ impl Library {
             return Err(Error::new(ErrorKind::LibraryCorrupt, message));
         }
         sql::make_durable(&connection).map_err(sql_error)?;
+        if was_left {
+            sql::clear_shared_memory(&connection).map_err(sql_error)?;
+        }
         self.follow_others(&mut connection)?;
         self.behind.store(false, Ordering::Release);
         Ok(Writer { connection, _lock: lock })

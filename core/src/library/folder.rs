@@ -153,6 +153,7 @@ impl Folder {
         if same { error } else { Error::new(ErrorKind::WrongKey, message) }
     }
 
+    /// Bytes of SQLite's journal; more than none: the last writer did not close the library.
     pub(super) fn journal_len(&self) -> u64 {
         fs::metadata(self.path.join("library.db-wal")).map_or(0, |m| m.len())
     }

@@ -307,10 +307,14 @@ fn own_row(connection: &Connection) -> Result<([u8; 16], Fingerprint)> {
 }
 
 fn open_database(folder: &Folder, fingerprint: &Fingerprint) -> Result<(Connection, [u8; 16], Vectors)> {
+    let was_left = folder.journal_len() > 0;
     let mut connection = folder.open_writer()?;
     schema::establish(&mut connection, |tx| insert_library(tx, fingerprint))?;
     let id = check_library(&connection, fingerprint)?;
     sql::make_durable(&connection).map_err(sql_error)?;
+    if was_left {
+        sql::clear_shared_memory(&connection).map_err(sql_error)?;
+    }
     let vectors = load_vectors(&mut connection, folder)?;
     Ok((connection, id, vectors))
 }

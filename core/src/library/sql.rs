@@ -133,6 +133,15 @@ pub(super) fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "secure_delete", true)
 }
 
+/// Writes a frame to the journal, so that SQLite clears what it holds of the journal in shared memory.
+///
+/// When SQLite recovers a journal of which no frame counts, it copies a buffer into `library.db-shm` that it has allocated
+/// and never written: whatever this process had in that memory, a statement that was forgotten meanwhile perhaps. The next
+/// frame overwrites all of it.
+pub(super) fn clear_shared_memory(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("UPDATE library SET last_key = last_key", []).map(drop)
+}
+
 /// A connection that only reads.
 pub(super) fn open_reader(path: &Path, keys: Option<&FileKeys>) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -5,7 +5,7 @@ use super::{Inner, Runtime};
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::library::{
-    Amendment, ImageKey, Key, Library, MAX_IMAGE_KEYS, MAX_TEXT_CHARS, MAX_TEXT_KEYS, NewRecord, TextKey,
+    Amendment, Conflict, ImageKey, Key, Library, MAX_IMAGE_KEYS, MAX_TEXT_CHARS, MAX_TEXT_KEYS, NewRecord, TextKey,
 };
 use crate::lifecycle::Work;
 use crate::trace::StageTimes;
@@ -23,6 +23,26 @@ impl Runtime {
     pub fn add_fact(&self, fact: NewFact) -> Result<Fact> {
         let (session, library) = self.begin_change()?;
         library.add(session.embed_fact(fact)?)
+    }
+
+    /// Active facts that a new one would collide with: the same subject with another target, or a photo at least as similar
+    /// as `similarity` (cosine, -1 to 1; 0.95 is nearly the same picture). Nothing is stored. What was embedded for this is
+    /// kept for [`Runtime::add_fact`].
+    ///
+    /// # Errors
+    /// As [`Runtime::add_fact`].
+    pub fn conflicts(&self, fact: &NewFact, similarity: f32) -> Result<Vec<Conflict>> {
+        let (session, library) = self.begin_change()?;
+        library.conflicts(&session.embed_fact(fact.clone())?, similarity)
+    }
+
+    /// Stores a correction in place of several others, as one change.
+    ///
+    /// # Errors
+    /// As [`Runtime::replace_fact`].
+    pub fn replace_facts(&self, old: &[FactId], fact: NewFact) -> Result<Fact> {
+        let (session, library) = self.begin_change()?;
+        library.supersede_all(old, &session.embed_fact(fact)?)
     }
 
     /// Stores a correction in place of another one, which stays in the library and fires no more; one undo takes both

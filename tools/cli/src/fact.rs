@@ -2,15 +2,15 @@
 
 use std::io::{self, Write};
 
-use crane_core::library::{FactFilter, Key};
-use crane_core::{Error, ErrorKind, Fact, FactId, FactState, Modality, NewFact, OpenOptions, Runtime};
+use crane_core::library::{FactFilter, Key, Library};
+use crane_core::{Error, ErrorKind, Fact, FactId, FactState, Modality, Runtime};
 use serde::Serialize;
 
-use crate::args::{AddArgs, FactCommand};
+use crate::args::FactCommand;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::photo;
 use crate::screen::{self, BOLD, DIM, GOOD};
+use crate::{history, tell};
 
 /// Fewest digits of an id that may stand for all of it.
 const SHORTEST_PREFIX: usize = 4;
@@ -27,40 +27,48 @@ struct FactView {
 
 pub(crate) fn run(context: &Context, command: FactCommand) -> Result<(), Failure> {
     match command {
-        FactCommand::Add(args) => add(context, args),
+        FactCommand::Add(args) => tell::add(context, args),
         FactCommand::List { all } => list(context, all),
         FactCommand::Show(arg) => show(context, &arg.id),
         FactCommand::Enable(arg) => change(context, &arg.id, "enabled", Runtime::enable),
         FactCommand::Disable(arg) => change(context, &arg.id, "disabled", Runtime::disable),
         FactCommand::Delete(arg) => change(context, &arg.id, "deleted", Runtime::delete),
+        FactCommand::Edit(args) => tell::edit(context, args),
+        FactCommand::Supersede { id, new } => tell::supersede(context, &id, new),
+        FactCommand::Undo => history::turn_back(context, "undone", Library::undo),
+        FactCommand::Redo => history::turn_back(context, "redone", Library::redo),
+        FactCommand::History { id, limit } => history::show(context, id.as_deref(), limit),
+        FactCommand::Restore { id, change } => history::restore(context, &id, change),
+        FactCommand::Forget { id, yes } => history::forget(context, &id, yes),
+        FactCommand::Search { words, limit } => search(context, &words.join(" "), limit),
     }
-}
-
-fn add(context: &Context, args: AddArgs) -> Result<(), Failure> {
-    let AddArgs { statement, subject, target, image, text, source, note, keep_thumbnails } = args;
-    let images = image.iter().map(|path| photo::read(path)).collect::<crane_core::Result<_>>()?;
-    let new = NewFact { statement, subject, target, images, texts: text, source, note, ..NewFact::default() };
-    let runtime = Runtime::open(OpenOptions { keep_thumbnails, ..context.options()? })?;
-    done(context, &runtime.add_fact(new)?, "added")
 }
 
 fn list(context: &Context, all: bool) -> Result<(), Failure> {
     let states = if all { EVERY_STATE.to_vec() } else { Vec::new() };
     let facts = context.reader()?.facts(&FactFilter { states, ..FactFilter::default() })?;
+    write_rows(context, &facts, "no facts yet: tell one with `crane fact add`")
+}
+
+fn search(context: &Context, words: &str, limit: u32) -> Result<(), Failure> {
+    let runtime = context.reader()?;
+    let facts = runtime.library().map_or_else(|| Ok(Vec::new()), |library| library.lookup(words, limit))?;
+    write_rows(context, &facts, "no fact holds these words")
+}
+
+fn write_rows(context: &Context, facts: &[Fact], none: &str) -> Result<(), Failure> {
     if context.json {
         return Ok(screen::json(&facts)?);
     }
     let mut out = screen::stdout();
     if facts.is_empty() {
-        writeln!(out, "{DIM}no facts yet: tell one with `crane fact add`{DIM:#}")?;
+        writeln!(out, "{DIM}{none}{DIM:#}")?;
     }
-    for fact in &facts {
-        write_row(&mut out, fact)?;
-    }
+    facts.iter().try_for_each(|fact| write_row(&mut out, fact))?;
     Ok(())
 }
 
-fn write_row(out: &mut impl Write, fact: &Fact) -> io::Result<()> {
+pub(crate) fn write_row(out: &mut impl Write, fact: &Fact) -> io::Result<()> {
     let (id, keys) = (screen::short_id(fact), keys_of(fact));
     let style = if fact.state == FactState::Active { GOOD } else { DIM };
     let state = screen::state_name(fact.state);
@@ -127,7 +135,7 @@ fn change(
     done(context, &change(&runtime, fact.id)?, what)
 }
 
-fn done(context: &Context, fact: &Fact, what: &str) -> Result<(), Failure> {
+pub(crate) fn done(context: &Context, fact: &Fact, what: &str) -> Result<(), Failure> {
     if context.json {
         return Ok(screen::json(fact)?);
     }

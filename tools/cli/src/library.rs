@@ -8,11 +8,14 @@ use crate::args::LibraryCommand;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::screen::{self, BOLD, DIM};
-use crate::{key, pack};
+use crate::{health, key, pack};
 
 pub(crate) fn run(context: &Context, command: &LibraryCommand) -> Result<(), Failure> {
     match command {
         LibraryCommand::Stat => stat(context),
+        LibraryCommand::Check => health::check(context),
+        LibraryCommand::Repair => health::repair(context),
+        LibraryCommand::Salvage { into } => health::salvage(context, into),
         LibraryCommand::Export(args) => pack::export(context, args),
         LibraryCommand::Import(args) => pack::import(context, args),
         LibraryCommand::Encrypt => key::encrypt(context),

@@ -9,11 +9,15 @@ mod devices;
 mod eval;
 mod fact;
 mod failure;
+mod health;
+mod history;
 mod key;
 mod library;
 mod pack;
 mod photo;
 mod screen;
+mod tell;
+mod work;
 
 use std::process::ExitCode;
 

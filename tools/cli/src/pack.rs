@@ -2,22 +2,22 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use crane_core::library::pack::{
     ExportOptions, ExportReport, ImportConflict, ImportOptions, ImportPreview, ImportReport, OnConflict, Pack,
     SecretKey,
 };
-use crane_core::library::{Collision, Conflict, Library};
-use crane_core::{CancelToken, Error, ErrorKind, FactId, PublicKey, Runtime};
-use indicatif::{ProgressBar, ProgressStyle};
+use crane_core::library::{Conflict, Library};
+use crane_core::{Error, ErrorKind, FactId, PublicKey, Runtime};
 use serde::Serialize;
 
 use crate::args::{ExportArgs, ImportArgs};
 use crate::context::{Context, cancelled_by_ctrl_c};
 use crate::failure::Failure;
 use crate::screen::{self, BAD, BOLD, DIM, GOOD};
+use crate::work::{self, watched};
 use crate::{fact, photo};
 
 /// Most facts that a preview shows of each kind.
@@ -110,24 +110,6 @@ impl Scratch {
     }
 }
 
-/// Runs work under a progress bar; Ctrl-C ends it, and nothing of it remains.
-fn watched<T>(
-    name: &'static str,
-    cancel: &CancelToken,
-    work: impl FnOnce(&mut dyn FnMut(u64, u64) -> crane_core::Result<()>) -> crane_core::Result<T>,
-) -> crane_core::Result<T> {
-    let style = ProgressStyle::with_template("{msg:10} {bar:40} {pos}/{len} facts  {eta} left");
-    let bar = ProgressBar::new(0).with_message(name);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let result = work(&mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-        cancel.check()
-    });
-    bar.finish_and_clear();
-    result
-}
-
 /// Whether to go on: said on the command line, or now.
 fn confirmed(
     context: &Context,
@@ -140,16 +122,11 @@ fn confirmed(
     if args.yes || nothing {
         return Ok(args.yes);
     }
-    if context.json || !io::stdin().is_terminal() {
+    if !work::can_ask(context) {
         let message = "nothing was imported: say --yes to import, or --preview only to look";
         return Err(Error::new(ErrorKind::InvalidInput, message).into());
     }
-    let mut out = screen::stdout();
-    write!(out, "{BOLD}Import these facts?{BOLD:#} [y/N] ")?;
-    out.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+    Ok(work::ask("Import these facts?", &["yes", "no"])? == Some("yes"))
 }
 
 fn write_export(
@@ -210,10 +187,7 @@ fn write_conflict(out: &mut impl Write, conflict: &ImportConflict, library: &Lib
     }
     for Conflict { fact, collision } in &conflict.with {
         let mine = library.get(*fact)?;
-        let why = match collision {
-            Collision::Subject => "same subject, another target".to_owned(),
-            Collision::Picture(score) => format!("picture {} alike", screen::percent(*score)),
-        };
+        let why = screen::collision(collision);
         writeln!(out, "{indent}{DIM}  {why}: {}{DIM:#}  {}", short(fact), screen::one_line(&mine.statement))?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use crane_core::library::Collision;
 use crane_core::{Decision, Fact, FactState, PassReason, StageTimes, Trace};
 use serde::Serialize;
 
@@ -120,6 +121,14 @@ pub(crate) fn percent(share: f32) -> String {
 /// The first digits of a fact's id, enough to name it by.
 pub(crate) fn short_id(fact: &Fact) -> String {
     fact.id.to_string().chars().take(8).collect()
+}
+
+/// Why one fact stands against another.
+pub(crate) fn collision(collision: &Collision) -> String {
+    match collision {
+        Collision::Subject => "same subject, another target".to_owned(),
+        Collision::Picture(score) => format!("picture {} alike", percent(*score)),
+    }
 }
 
 pub(crate) fn state_name(state: FactState) -> &'static str {

@@ -5,6 +5,7 @@
 
 mod bench;
 mod bindings;
+mod campaign;
 mod cargo;
 mod checks;
 mod compiler;
@@ -36,6 +37,8 @@ cargo xtask COMMAND
                           make that package in target/dist and try it out; --dev: from the build that tests use, which
                           saves time; --sizes: also build other sets of features and tell the library's size in each
   test-python             install the wheel into a fresh environment and run its tests there
+  campaign [NAME] [--rounds N] [--seed N]
+                          the proofs of core/docs/PROOF.md, large: kill, power, storage, damage, fuzz; all without NAME
   dependencies            check every dependency's licence, and that none is banned, against deny.toml
   bench search [ARGS…]    exact search: ours and its peers on the same vectors (needs Python 3); --help lists ARGS
   bench generate [ARGS…]  generation: ours and llama.cpp's own program on the same files (needs Python 3)
@@ -63,6 +66,7 @@ fn run(args: &[String]) -> Result {
         "dist" => dist::command(rest),
         "test-python" => none_left(rest).and_then(|()| dist::test_python()),
         "bindings" => bindings::command(rest),
+        "campaign" => campaign::run(rest),
         "dependencies" => none_left(rest).and_then(|()| dependencies::check()),
         "bench" => bench(rest),
         "train-smoke" => none_left(rest).and_then(|()| train::smoke()),
