@@ -2,7 +2,11 @@
 //! runs it beside llama.cpp's own program.
 //!
 //! `generate_bench LANGUAGE.gguf VISION.gguf PHOTO SIDE CONTEXT TOKENS THREADS`; prints one JSON object.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench: it reports by printing, and a panic is a report")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench: it reports by printing, and a panic is a report"
+)]
 
 #[cfg(not(feature = "llama"))]
 fn main() {}

@@ -119,7 +119,9 @@ fn closing_ends_a_question_and_everything_after_it() {
 fn threads_may_cancel_close_and_trim_at_any_moment() {
     let folder = tempfile::tempdir().expect("the temporary folder is writable");
     let answered = AtomicUsize::new(0);
-    for round in 0..12_usize {
+    // A campaign: CRANE_STRESS_ROUNDS=600 makes 10,800 steps.
+    let rounds = std::env::var("CRANE_STRESS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(12_usize);
+    for round in 0..rounds {
         let runtime = open(&folder, |_| ());
         thread::scope(|scope| {
             for number in 0..3_usize {

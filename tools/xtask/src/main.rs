@@ -15,6 +15,7 @@ mod libclang;
 mod packages;
 mod place;
 mod python;
+mod sanitize;
 mod setup;
 mod shell;
 mod train;
@@ -42,6 +43,7 @@ cargo xtask COMMAND
   dependencies            check every dependency's licence, and that none is banned, against deny.toml
   bench search [ARGS…]    exact search: ours and its peers on the same vectors (needs Python 3); --help lists ARGS
   bench generate [ARGS…]  generation: ours and llama.cpp's own program on the same files (needs Python 3)
+  sanitize thread         the runtime's threads under ThreadSanitizer, on fake models (needs a nightly toolchain)
   train-smoke             a few steps of every training stage in tools/train (needs Python 3)
   env                     print the build's environment as shell exports: eval \"$(cargo xtask env)\"
 ";
@@ -69,6 +71,7 @@ fn run(args: &[String]) -> Result {
         "campaign" => campaign::run(rest),
         "dependencies" => none_left(rest).and_then(|()| dependencies::check()),
         "bench" => bench(rest),
+        "sanitize" => sanitize::command(rest),
         "train-smoke" => none_left(rest).and_then(|()| train::smoke()),
         "env" => none_left(rest).and_then(|()| print_env()),
         "help" | "--help" | "-h" => {
