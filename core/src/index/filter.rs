@@ -1,5 +1,7 @@
 //! Which rows a search may return.
 
+use std::collections::HashSet;
+
 use super::row::{Entry, state_code};
 use crate::types::{FactId, FactState};
 
@@ -8,13 +10,13 @@ use crate::types::{FactId, FactState};
 pub struct Filter<'a> {
     states: u8,
     at: i64,
-    accept: Option<&'a (dyn Fn(FactId) -> bool + Sync)>,
+    facts: Option<&'a HashSet<FactId>>,
 }
 
 impl<'a> Filter<'a> {
     /// Active facts that hold at this moment, Unix milliseconds.
     pub fn active_at(unix_ms: i64) -> Self {
-        Self { states: 1 << state_code(FactState::Active), at: unix_ms, accept: None }
+        Self { states: 1 << state_code(FactState::Active), at: unix_ms, facts: None }
     }
 
     /// Facts in these states, in place of active ones.
@@ -24,17 +26,22 @@ impl<'a> Filter<'a> {
         self
     }
 
-    /// Only facts for which this is true; it is asked only about rows that would be among the best.
+    /// Only these facts, for instance those of one source: [`Library::facts_from`](crate::library::Library::facts_from).
     #[must_use]
-    pub fn with_accept(mut self, accept: &'a (dyn Fn(FactId) -> bool + Sync)) -> Self {
-        self.accept = Some(accept);
+    pub fn with_facts(mut self, facts: &'a HashSet<FactId>) -> Self {
+        self.facts = Some(facts);
         self
+    }
+
+    /// Whether it may keep many rows back, so that it should be asked before rows are scored.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.facts.is_some()
     }
 
     /// Whether a row may be returned.
     pub(super) fn passes(&self, entry: &Entry) -> bool {
         self.states & (1 << state_code(entry.state)) != 0
             && entry.holds_at(self.at)
-            && self.accept.is_none_or(|accept| accept(entry.fact))
+            && self.facts.is_none_or(|facts| facts.contains(&entry.fact))
     }
 }

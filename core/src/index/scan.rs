@@ -81,7 +81,7 @@ impl<'a> Scan<'a> {
             best,
             bounds,
             bar: f32::NEG_INFINITY,
-            waiting: Vec::new(),
+            waiting: Vec::with_capacity(CHUNK * BLOCK_ROWS),
         }
     }
 
@@ -101,6 +101,10 @@ impl<'a> Scan<'a> {
         let mut kept = known;
         for at in known..self.waiting.len() {
             let candidate = self.waiting[at];
+            // Rows that don't pass would never raise the floor: were they many, all of them would be scored.
+            if self.filter.is_narrow() && !self.filter.passes(&self.index.entries[candidate.slot as usize]) {
+                continue;
+            }
             self.waiting[kept] = candidate;
             // Without a branch, which the CPU could not foresee.
             kept += usize::from(candidate.bound >= floor);

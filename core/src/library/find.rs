@@ -1,9 +1,12 @@
 //! Search: in memory, beside writers, and for readers in step with the writer's process.
 
+use std::collections::HashSet;
+use std::num::NonZero;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
+use uuid::Uuid;
 
 use super::record::check_embedding;
 use super::sql::sql_error;
@@ -11,7 +14,7 @@ use super::vectors::Vectors;
 use super::{Access, Library, MODALITIES, now_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Filter, Index, LoadError};
-use crate::types::{Embedding, Hit, Modality};
+use crate::types::{Embedding, FactId, Hit, Modality};
 
 /// A reader's connection that notices changes of other processes.
 pub(super) struct Watch {
@@ -50,6 +53,38 @@ impl Library {
         check_embedding(query)?;
         self.catch_up()?;
         self.with_index(modality, |index| index.search(query, k, filter))
+    }
+
+    /// Several searches in one pass over the index, by up to so many threads: what [`Library::search_with`] gives for
+    /// each query.
+    ///
+    /// # Errors
+    /// As [`Library::search`].
+    pub fn search_many(
+        &self,
+        modality: Modality,
+        queries: &[Embedding],
+        k: usize,
+        filter: &Filter<'_>,
+        threads: NonZero<usize>,
+    ) -> Result<Vec<Vec<Hit>>> {
+        queries.iter().try_for_each(check_embedding)?;
+        self.catch_up()?;
+        self.with_index(modality, |index| index.search_many(queries, k, filter, threads))
+    }
+
+    /// The facts with exactly this source, in whatever state: what [`Filter::with_facts`] takes to search among them.
+    /// It is as of now, and may be kept and used for many searches.
+    ///
+    /// # Errors
+    /// `LibraryCorrupt`, `StorageFailed`.
+    pub fn facts_from(&self, source: &str) -> Result<HashSet<FactId>> {
+        self.read(|connection| {
+            let sql = "SELECT id FROM facts WHERE source = ?1";
+            let mut ids = connection.prepare_cached(sql).map_err(sql_error)?;
+            let ids = ids.query_map([source], |row| Ok(FactId(Uuid::from_bytes(row.get(0)?)))).map_err(sql_error)?;
+            ids.collect::<Result<_, _>>().map_err(sql_error)
+        })
     }
 
     /// Reads into memory what searches have not needed yet, so that none waits for the disk: 512 bytes a row.

@@ -10,6 +10,8 @@
 //!   .keys(FactId) -> Vec<Key>                    what it is found by; .thumbnail(KeyId) -> Option<Vec<u8>>
 //!   .enable(id) .disable(id) .delete(id) -> Fact
 //!   .search(Modality, &Embedding, k) -> Vec<Hit> exact, best first, ties by key id; active facts that hold now
+//!   .search_with(…, &Filter)                     states, another moment, or only some facts: .facts_from(source)
+//!   .search_many(…, &[Embedding], …, threads)    several searches in one pass
 //!   .edit(id, &Amendment) .supersede(old, &NewRecord) -> Fact    .conflicts(&NewRecord, similarity) -> Vec<Conflict>
 //!   .undo() .redo() -> Option<HistoryEntry>      .history(Option<FactId>, limit)  .as_of(id, seq)  .restore(id, seq)
 //!   .forget(id) -> Receipt                       erased from every file; .receipts() remain

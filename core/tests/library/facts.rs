@@ -1,5 +1,7 @@
 //! Facts: what is stored is what was given, states decide what is found, hostile fields are refused by name.
 
+use std::num::NonZero;
+
 use crane_core::index::Filter;
 use crane_core::library::{FactFilter, Library, NewRecord};
 use crane_core::{Embedding, ErrorKind, FactId, FactState, KeyId, Modality, NewFact, RawEmbedding};
@@ -109,6 +111,30 @@ fn validity_decides_at_the_moment_of_the_search() {
     assert_eq!(listed.iter().map(|fact| fact.id).collect::<Vec<_>>(), [present]);
     let listed = library.list(&FactFilter { valid_at: Some(i64::MAX), ..FactFilter::default() }).unwrap();
     assert_eq!(listed[0].id, future);
+}
+
+#[test]
+fn searches_keep_to_the_facts_of_a_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = open(folder.path());
+    let mut records: Vec<_> = (0..40).map(|n| record(&format!("Fact {n}."), n)).collect();
+    records.iter_mut().step_by(4).for_each(|record| record.fact.source = Some("book".into()));
+    let facts = library.add_all(&records).unwrap();
+    let from = library.facts_from("book").unwrap();
+    assert_eq!(from.len(), 10);
+    assert!(library.facts_from("Book").unwrap().is_empty(), "a source is compared as it was written");
+    let filter = Filter::active_at(0).with_facts(&from);
+    let search = |query: &Embedding| library.search_with(Modality::Image, query, 40, &filter).unwrap();
+    let hits = search(&unit(5));
+    assert_eq!(hits.len(), 10);
+    assert!(hits.iter().all(|hit| from.contains(&hit.fact)));
+    assert_eq!(search(&unit(8))[0].fact, facts[8].id);
+    let queries = [unit(5), unit(8)];
+    let many = library.search_many(Modality::Image, &queries, 40, &filter, NonZero::<usize>::MIN).unwrap();
+    assert_eq!(many, [hits, search(&unit(8))]);
+    let long = Embedding(unit(1).0.map(|x| 2.0 * x));
+    let refused = library.search_many(Modality::Image, &[unit(5), long], 1, &filter, NonZero::<usize>::MIN);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Written on the standard library alone, since it has to compile before anything else is in place.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
+mod aarch64;
 mod bench;
 mod bindings;
 mod campaign;
@@ -43,7 +44,9 @@ cargo xtask COMMAND
   dependencies            check every dependency's licence, and that none is banned, against deny.toml
   bench search [ARGS…]    exact search: ours and its peers on the same vectors (needs Python 3); --help lists ARGS
   bench generate [ARGS…]  generation: ours and llama.cpp's own program on the same files (needs Python 3)
+  test-aarch64            the index's tests as 64-bit ARM code under qemu (as root on Debian it installs what it needs)
   sanitize thread         the runtime's threads under ThreadSanitizer, on fake models (needs a nightly toolchain)
+  sanitize address        the index's tests under AddressSanitizer (needs a nightly toolchain)
   train-smoke             a few steps of every training stage in tools/train (needs Python 3)
   env                     print the build's environment as shell exports: eval \"$(cargo xtask env)\"
 ";
@@ -72,6 +75,7 @@ fn run(args: &[String]) -> Result {
         "dependencies" => none_left(rest).and_then(|()| dependencies::check()),
         "bench" => bench(rest),
         "sanitize" => sanitize::command(rest),
+        "test-aarch64" => none_left(rest).and_then(|()| aarch64::test()),
         "train-smoke" => none_left(rest).and_then(|()| train::smoke()),
         "env" => none_left(rest).and_then(|()| print_env()),
         "help" | "--help" | "-h" => {

@@ -7,27 +7,34 @@ const THREADED: [&str; 3] = ["runtime::tests::", "lazy::", "lifecycle::"];
 /// Sanitizers need to know the target; it also keeps build scripts and macros free of them.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// `cargo xtask sanitize thread`: data races in the runtime. Models are fakes: ThreadSanitizer would have to see through
-/// llama.cpp's own threads as well.
+/// `thread`: data races in the runtime. Models are fakes: ThreadSanitizer would have to see through llama.cpp's own
+/// threads as well. `address`: the unsafe code of the index, on every kernel that this machine has.
 pub(crate) fn command(rest: &[String]) -> Result {
     match rest {
-        [what] if what == "thread" => thread(),
-        _ => Err("the sanitizer is `cargo xtask sanitize thread`".into()),
+        [what] if what == "thread" => {
+            // The standard library is not rebuilt: what it synchronises is seen through the calls that it makes.
+            let flags = "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer";
+            run("ThreadSanitizer", flags, "target/sanitize-thread", &["--lib", "--"], &THREADED)
+        }
+        [what] if what == "address" => {
+            run("AddressSanitizer", "-Zsanitizer=address", "target/sanitize-address", &["--test", "index"], &[])
+        }
+        _ => Err("the sanitizers are `cargo xtask sanitize thread` and `cargo xtask sanitize address`".into()),
     }
 }
 
-fn thread() -> Result {
+fn run(sanitizer: &str, flags: &str, folder: &str, which: &[&str], names: &[&str]) -> Result {
     let mut cargo = shell::command("cargo");
     cargo
-        .args(["+nightly", "test", "-p", "crane-core", "--no-default-features", "--lib"])
-        .args(["--target", TARGET, "--target-dir", "target/sanitize-thread", "--"])
-        .args(THREADED)
-        // The standard library is not rebuilt: what it synchronises is seen through the calls that it makes.
-        .env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer")
+        .args(["+nightly", "test", "-p", "crane-core", "--no-default-features", "--target", TARGET])
+        .args(["--target-dir", folder])
+        .args(which)
+        .args(names)
+        .env("RUSTFLAGS", flags)
         // This cargo's own toolchain must not decide over the child's.
         .env_remove("RUSTUP_TOOLCHAIN")
         .env_remove("CARGO")
         .env_remove("RUSTC");
     let status = cargo.status().map_err(|e| format!("cargo did not start: {e}"))?;
-    if status.success() { Ok(()) } else { Err(format!("the tests failed under ThreadSanitizer ({status})")) }
+    if status.success() { Ok(()) } else { Err(format!("the tests failed under {sanitizer} ({status})")) }
 }

@@ -116,16 +116,21 @@ impl Code {
 /// less is left out. Loops on lanes of 16, which the compiler turns into vector instructions.
 fn round(values: &[f32; EMBEDDING_DIM], scale: f32) -> (f32, [i32; EMBEDDING_DIM]) {
     let half_inverse = if scale > 0.0 { 0.5 / scale } else { 0.0 };
-    let odd = values.map(|x| 2 * ((x * half_inverse).clamp(-8.0, 7.0) + 8.0) as i32 - 15);
-    let (mut dots, mut squares) = ([0.0_f32; 16], [0_i32; 16]);
-    for (x, c) in values.as_chunks::<16>().0.iter().zip(odd.as_chunks::<16>().0) {
+    let mut odd = [0; EMBEDDING_DIM];
+    // Squares are integers below 2^24: f32 holds their sums exactly.
+    let (mut dots, mut squares) = ([0.0_f32; 16], [0.0_f32; 16]);
+    for (x, c) in values.as_chunks::<16>().0.iter().zip(odd.as_chunks_mut::<16>().0) {
         for lane in 0..16 {
-            dots[lane] += x[lane] * c[lane] as f32;
-            squares[lane] += c[lane] * c[lane];
+            let step = (x[lane] * half_inverse).max(-8.0).min(7.0) + 8.0;
+            // SAFETY: 0 to 15, and never NaN: of NaN and a number, `max` is the number. (`as` would check for both.)
+            c[lane] = 2 * unsafe { step.to_int_unchecked::<i32>() } - 15;
+            let c = c[lane] as f32;
+            dots[lane] += x[lane] * c;
+            squares[lane] += c * c;
         }
     }
-    let (dot, square) = (dots.iter().sum::<f32>(), squares.iter().sum::<i32>());
-    (dot * dot / square as f32, odd)
+    let (dot, square) = (dots.iter().sum::<f32>(), squares.iter().sum::<f32>());
+    (dot * dot / square, odd)
 }
 
 /// The next bfloat16 that is not smaller; infinity for what has no number.
