@@ -114,6 +114,7 @@ impl Code {
 
 /// The odd integers nearest to `values / scale`, and the square of how much of the row lies along them: the larger, the
 /// less is left out. Loops on lanes of 16, which the compiler turns into vector instructions.
+#[allow(clippy::manual_clamp, reason = "`clamp` would leave NaN as it is")]
 fn round(values: &[f32; EMBEDDING_DIM], scale: f32) -> (f32, [i32; EMBEDDING_DIM]) {
     let half_inverse = if scale > 0.0 { 0.5 / scale } else { 0.0 };
     let mut odd = [0; EMBEDDING_DIM];
