@@ -118,12 +118,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, help="runs of each, alternating [default: 5 on tiny, 1 else]")
     parser.add_argument("--tokens", type=int, help="tokens of a reply [default: 256 on tiny, 16 else]")
     parser.add_argument("--threads", type=int, help="[default: 1 on tiny, every core else]")
+    parser.add_argument("--side", type=int, help="of the photo, a multiple of 28 [default: 112 on tiny, 448 else]")
     args = parser.parse_args()
     tiny = args.shape == "tiny"
     args.runs = args.runs or (5 if tiny else 1)
     args.tokens = args.tokens or (256 if tiny else 16)
     args.threads = args.threads or (1 if tiny else os.cpu_count())
-    args.side, args.context = (112, 768) if tiny else (448, 2048)
+    args.side = args.side or (112 if tiny else 448)
+    args.context = 768 if tiny else 2048
     like = TINY / "language.gguf"
     files = (like, TINY / "vision.gguf") if tiny else shape.seven_b(LOCAL, like)
     program = peer(args.target)

@@ -18,13 +18,26 @@ pub(crate) fn search(rest: &[String]) -> Result {
 
 /// `bench generate`: ours against llama.cpp's own program, over the same build of llama.cpp.
 pub(crate) fn generate(rest: &[String]) -> Result {
+    let args: Vec<String> = ["--target".into(), place::target().display().to_string()].into();
+    beside("generate", &[&args, rest].concat())
+}
+
+/// `bench encode`: our way through ONNX Runtime, and tract, against ONNX Runtime's own interface for Python.
+pub(crate) fn encode(rest: &[String]) -> Result {
+    beside("encode", rest)
+}
+
+/// Runs `tools/bench/NAME.py` on the example `NAME_bench`.
+fn beside(name: &str, args: &[String]) -> Result {
     let env = setup::build_env()?;
     let bench = place::root().join("tools/bench");
-    let python = python::environment("generate-bench", &bench.join("generate-requirements.txt"))?;
-    // In the profile and with the features of everything else, so that llama.cpp is not built again.
-    cargo::run("the build", &env, &["build", "--workspace", "--example", "generate_bench"], &[])?;
+    let requirements = bench.join(format!("{name}-requirements.txt"));
+    let python = python::environment(&format!("{name}-bench"), &requirements)?;
+    let example = format!("{name}_bench");
+    // In the profile and with the features of everything else, so that llama.cpp and tract are not built again.
+    cargo::run("the build", &env, &["build", "--workspace", "--example", &example], &[])?;
     let mut command = shell::command(python);
-    command.arg(bench.join("generate.py")).arg("--program").arg(place::target().join("debug/examples/generate_bench"));
-    command.arg("--target").arg(place::target()).args(rest);
-    shell::run("the generation bench", &mut command)
+    command.arg(bench.join(format!("{name}.py"))).arg("--program");
+    command.arg(place::target().join("debug/examples").join(example)).args(args);
+    shell::run(&format!("the {name} bench"), &mut command)
 }

@@ -43,6 +43,7 @@ cargo xtask COMMAND
                           the proofs of core/docs/PROOF.md, large: kill, power, storage, damage, fuzz; all without NAME
   dependencies            check every dependency's licence, and that none is banned, against deny.toml
   bench search [ARGS…]    exact search: ours and its peers on the same vectors (needs Python 3); --help lists ARGS
+  bench encode [ARGS…]    encoding photos: ours and ONNX Runtime's own interface on the same tower (needs Python 3)
   bench generate [ARGS…]  generation: ours and llama.cpp's own program on the same files (needs Python 3)
   test-aarch64            the index's tests as 64-bit ARM code under qemu (as root on Debian it installs what it needs)
   sanitize thread         the runtime's threads under ThreadSanitizer, on fake models (needs a nightly toolchain)
@@ -108,7 +109,8 @@ fn bench(rest: &[String]) -> Result {
     match rest.split_first() {
         Some((what, rest)) if what == "search" => bench::search(rest),
         Some((what, rest)) if what == "generate" => bench::generate(rest),
-        _ => Err("the benches are `cargo xtask bench search` and `cargo xtask bench generate`".into()),
+        Some((what, rest)) if what == "encode" => bench::encode(rest),
+        _ => Err("the benches are `cargo xtask bench search`, `generate` and `encode`".into()),
     }
 }
 
