@@ -17,9 +17,9 @@ pub(crate) fn command(args: &[String]) -> Result {
     Ok(())
 }
 
-/// Builds crane-ffi's library with its objects.
+/// Builds crane-ffi's library, with everything else that tests need.
 pub(crate) fn build() -> Result {
-    cargo::run("the build", &setup::build_env()?, &["build", "--workspace", "--features", "crane-ffi/uniffi"], &[])
+    cargo::build(&setup::build_env()?)
 }
 
 /// crane-ffi's library as the build leaves it, with the symbols that describe its interface.

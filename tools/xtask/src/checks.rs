@@ -3,17 +3,18 @@
 use std::time::Instant;
 
 use crate::setup::{self, BuildEnv};
-use crate::{Result, cargo, dependencies};
+use crate::{Result, cargo, dependencies, dist};
 
 type Check = (&'static str, fn(&BuildEnv) -> Result);
 
 /// Cheap checks first, so that a slip is told in seconds.
-const CHECKS: [Check; 6] = [
+const CHECKS: [Check; 7] = [
     ("formatting", formatting),
     ("dependencies", |_| dependencies::check()),
     ("clippy", clippy),
     ("documentation", documentation),
     ("tests", tests),
+    ("Python", |_| dist::test_python()),
     ("encryption", encryption),
 ];
 

@@ -24,7 +24,7 @@ pub(super) fn pack(profile: Profile, sizes: bool) -> Result {
     let folder = out().join(&name);
     fresh(&folder)?;
     let root = place::root();
-    profile.cargo("the library", &["build", "--workspace", "--features", "crane-ffi/uniffi"])?;
+    profile.cargo("the library", &["build", "--workspace"])?;
     for library in [&library_name(), "libcrane_ffi.a"] {
         copy_stripped(&profile.folder().join(library), &folder.join("lib").join(library))?;
     }

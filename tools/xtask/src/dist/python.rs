@@ -7,7 +7,7 @@ use crate::{Result, bindings, place, shell};
 
 /// Makes the wheel and says where it is.
 pub(super) fn pack(profile: Profile) -> Result<PathBuf> {
-    profile.cargo("the library", &["build", "--workspace", "--features", "crane-ffi/uniffi"])?;
+    profile.cargo("the library", &["build", "--workspace"])?;
     let (source, stage) = (place::root().join("ffi/python"), out().join("python"));
     let (library, package) = (profile.folder().join(library_name()), stage.join("crane"));
     fresh(&stage)?;
