@@ -38,7 +38,7 @@ fn a_build_without_encryption_says_so() {
         outcome.fails("wrong_key");
         assert!(!outcome.stderr().contains("5a5a"), "{}", outcome.stderr());
     }
-    std::fs::write(&file, "cranekey1:5a5a").unwrap();
+    fs::write(&file, "cranekey1:5a5a").unwrap();
     let outcome = bench.crane(&["fact", "list", "--key-file", key]);
     outcome.fails("invalid_input");
     assert!(!outcome.stderr().contains("5a5a"), "{}", outcome.stderr());
