@@ -492,6 +492,18 @@ int32_t crane_ask(struct crane *crane,
 int32_t crane_fact_add(struct crane *crane, const struct crane_new_fact *fact, struct crane_text **out);
 
 /**
+ * Active facts that a new one would collide with: the same subject with another target, or a photo at least as similar as
+ * `similarity`. Nothing is stored: supersede one, add the new fact beside them, or leave it.
+ *
+ * @param similarity Cosine, -1 to 1; 0.95 is nearly the same picture.
+ * @param out        Set to a JSON array of `{"fact": id, "collision": "subject" or {"picture": similarity}}`.
+ */
+int32_t crane_fact_conflicts(const struct crane *crane,
+                             const struct crane_new_fact *fact,
+                             float similarity,
+                             struct crane_text **out);
+
+/**
  * Changes a fact: every field of `fact` replaces the old one, its photos and texts are added to what the fact is found
  * by, and a new statement takes the old one's place among the texts.
  *
@@ -802,6 +814,18 @@ int32_t crane_backends(const struct crane *crane, struct crane_text **out);
  * @param out Set to the fact as JSON; may be NULL.
  */
 int32_t crane_fact_add(struct crane *crane, const struct crane_new_fact *fact, struct crane_text **out);
+
+/**
+ * Active facts that a new one would collide with: the same subject with another target, or a photo at least as similar as
+ * `similarity`. Nothing is stored: supersede one, add the new fact beside them, or leave it.
+ *
+ * @param similarity Cosine, -1 to 1; 0.95 is nearly the same picture.
+ * @param out        Set to a JSON array of `{"fact": id, "collision": "subject" or {"picture": similarity}}`.
+ */
+int32_t crane_fact_conflicts(const struct crane *crane,
+                             const struct crane_new_fact *fact,
+                             float similarity,
+                             struct crane_text **out);
 
 /**
  * Changes a fact: every field of `fact` replaces the old one, its photos and texts are added to what the fact is found

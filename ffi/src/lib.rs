@@ -13,7 +13,7 @@ mod shared;
 
 #[cfg(feature = "uniffi")]
 pub use objects::{
-    Answer, AnswerEvent, AnswerListener, AnswerTask, Backends, Crane, CraneError, Decision, Fact, FactFilter,
+    Answer, AnswerEvent, AnswerListener, AnswerTask, Backends, Conflict, Crane, CraneError, Decision, Fact, FactFilter,
     FactState, Finish, HistoryEntry, Hit, ListenerError, MemoryUsage, NewFact, OpenOptions, Origin, PassReason,
     Preview, Question, Receipt, ReplyTrace, Route, StageTimes, Trace, TrimLevel, error_codes, generate_key, version,
 };

@@ -144,6 +144,11 @@ class Runner:
     def add(self, step):
         return self.told(step, self.runtime.add(new_fact(step["fact"])))
 
+    def conflicts(self, step):
+        found = self.runtime.conflicts(new_fact(step["fact"]))
+        reasons = ["subject" if conflict.similarity is None else "picture" for conflict in found]
+        return {"facts": [self.name(conflict.fact) for conflict in found], "reasons": reasons}
+
     def edit(self, step):
         return self.fact(self.runtime.edit(self.id(step), new_fact(step["fact"])))
 

@@ -24,6 +24,26 @@ pub unsafe extern "C" fn crane_fact_add(crane: *mut Crane, fact: *const CNewFact
     unsafe { tell(crane, fact, out, Runtime::add_fact) }
 }
 
+/// Active facts that a new one would collide with: the same subject with another target, or a photo at least as similar as
+/// `similarity`. Nothing is stored: supersede one, add the new fact beside them, or leave it.
+///
+/// @param similarity Cosine, -1 to 1; 0.95 is nearly the same picture.
+/// @param out        Set to a JSON array of `{"fact": id, "collision": "subject" or {"picture": similarity}}`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn crane_fact_conflicts(
+    crane: *const Crane,
+    fact: *const CNewFact,
+    similarity: f32,
+    out: *mut *mut Text,
+) -> i32 {
+    // SAFETY: the caller promises what the header asks.
+    guard(|| unsafe {
+        place(out)?;
+        let runtime = runtime(crane)?;
+        hand_out(out, &runtime.conflicts(&read_struct("fact", fact)?.read()?, similarity)?)
+    })
+}
+
 /// Changes a fact: every field of `fact` replaces the old one, its photos and texts are added to what the fact is found
 /// by, and a new statement takes the old one's place among the texts.
 ///

@@ -155,6 +155,25 @@ impl From<crane_core::Fact> for Fact {
     }
 }
 
+/// An existing fact that a new one collides with.
+#[derive(uniffi::Record)]
+pub struct Conflict {
+    /// The fact in the way.
+    pub fact: String,
+    /// How similar one of its photos is to one of the new fact's, -1 to 1; none: the same subject has another target.
+    pub similarity: Option<f32>,
+}
+
+impl From<library::Conflict> for Conflict {
+    fn from(conflict: library::Conflict) -> Self {
+        let similarity = match conflict.collision {
+            library::Collision::Subject => None,
+            library::Collision::Picture(similarity) => Some(similarity),
+        };
+        Self { fact: conflict.fact.to_string(), similarity }
+    }
+}
+
 /// Which facts a list holds; the default is every fact that is not deleted, newest first.
 #[derive(uniffi::Record)]
 pub struct FactFilter {

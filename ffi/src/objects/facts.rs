@@ -1,6 +1,6 @@
 //! Telling, changing, finding and forgetting facts.
 
-use super::{Crane, Fact, FactFilter, HistoryEntry, NewFact, Receipt, Result};
+use super::{Conflict, Crane, Fact, FactFilter, HistoryEntry, NewFact, Receipt, Result};
 use crate::shared::{parse_id, writable};
 
 #[uniffi::export]
@@ -11,6 +11,13 @@ impl Crane {
     /// `Backgrounded`, `Closed`; the library is then as it was.
     pub fn add_fact(&self, fact: NewFact) -> Result<Fact> {
         Ok(self.runtime.add_fact(fact.into())?.into())
+    }
+
+    /// Active facts that a new one would collide with: the same subject with another target, or a photo at least as
+    /// similar as `similarity` (cosine, -1 to 1; 0.95 is nearly the same picture). Nothing is stored: supersede one, add
+    /// the new fact beside them, or leave it.
+    pub fn conflicts(&self, fact: NewFact, similarity: f32) -> Result<Vec<Conflict>> {
+        Ok(self.runtime.conflicts(&fact.into(), similarity)?.into_iter().map(Into::into).collect())
     }
 
     /// Changes a fact: every field of `fact` replaces the old one, its photos and texts are added to what the fact is

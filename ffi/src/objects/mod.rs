@@ -19,7 +19,7 @@ pub use answer::{Answer, AnswerEvent, Preview, Question};
 pub use ask::{AnswerListener, AnswerTask, ListenerError};
 pub use crane::Crane;
 pub use error::{CraneError, error_codes};
-pub use fact::{Fact, FactFilter, FactState, HistoryEntry, NewFact, Origin, Receipt};
+pub use fact::{Conflict, Fact, FactFilter, FactState, HistoryEntry, NewFact, Origin, Receipt};
 pub use options::{Backends, MemoryUsage, OpenOptions, TrimLevel, generate_key};
 pub use trace::{Decision, Finish, Hit, PassReason, ReplyTrace, Route, StageTimes, Trace};
 

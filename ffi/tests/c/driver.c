@@ -294,6 +294,9 @@ static int with_fact(const char *name, struct command *command, crane_text **tex
     if (strcmp(name, "add") == 0) {
         return crane_fact_add(runtime, next_fact(command, &fact), text);
     }
+    if (strcmp(name, "conflicts") == 0) {
+        return crane_fact_conflicts(runtime, next_fact(command, &fact), 0.95f, text);
+    }
     const char *id = next_text(command);
     const crane_new_fact *changed = next_fact(command, &fact);
     return strcmp(name, "edit") == 0 ? crane_fact_edit(runtime, id, changed, text)
@@ -328,7 +331,8 @@ static int perform(const char *name, struct command *command, FILE *out, crane_t
     if (find_by_id(name) != NULL) {
         return find_by_id(name)(runtime, next_text(command), text);
     }
-    if (strcmp(name, "add") == 0 || strcmp(name, "edit") == 0 || strcmp(name, "supersede") == 0) {
+    if (strcmp(name, "add") == 0 || strcmp(name, "conflicts") == 0 || strcmp(name, "edit") == 0 ||
+        strcmp(name, "supersede") == 0) {
         return with_fact(name, command, text);
     }
     if (strcmp(name, "open") == 0) {

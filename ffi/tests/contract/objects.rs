@@ -80,6 +80,12 @@ fn perform(crane: &Arc<Crane>, step: &Value) -> Outcome {
     Ok(match step["do"].as_str().unwrap() {
         "close" => crane.shut_down().map(|()| json!({}))?,
         "add" => fact(crane.add_fact(new_fact(&step["fact"]))?),
+        "conflicts" => {
+            let found = crane.conflicts(new_fact(&step["fact"]), 0.95)?;
+            let reasons = found.iter().map(|c| if c.similarity.is_some() { "picture" } else { "subject" });
+            let reasons: Vec<_> = reasons.collect();
+            json!({ "facts": found.iter().map(|c| &c.fact).collect::<Vec<_>>(), "reasons": reasons })
+        }
         "edit" => fact(crane.edit_fact(id(), new_fact(&step["fact"]))?),
         "supersede" => fact(crane.supersede_fact(id(), new_fact(&step["fact"]))?),
         "enable" => fact(crane.enable_fact(id())?),

@@ -110,7 +110,7 @@ fn command(step: &Value, folder: &Path) -> String {
             line.push(u8::from(step["read_only"] == true).to_string());
             line.push(number(&step["threads"]).to_string());
         }
-        "add" => fact(&step["fact"], &mut line),
+        "add" | "conflicts" => fact(&step["fact"], &mut line),
         "edit" | "supersede" => {
             line.push(argument(text(&step["id"])));
             fact(&step["fact"], &mut line);
@@ -195,6 +195,14 @@ fn outcome(step: &Value, result: &Value, events: &Events) -> Value {
     let ids = |facts: &Value| facts.as_array().unwrap().iter().map(|fact| fact["id"].clone()).collect::<Vec<_>>();
     match step["do"].as_str().unwrap() {
         "forget" => json!({ "fact": result["fact"], "digest_digits": result["digest"].as_str().unwrap().len() }),
+        "conflicts" => {
+            let found = result.as_array().unwrap();
+            let reason = |c: &Value| if c["collision"] == "subject" { "subject" } else { "picture" };
+            json!({
+                "facts": found.iter().map(|c| &c["fact"]).collect::<Vec<_>>(),
+                "reasons": found.iter().map(reason).collect::<Vec<_>>(),
+            })
+        }
         "list" | "search" => json!({ "facts": ids(result) }),
         "history" => {
             let entries = result.as_array().unwrap();

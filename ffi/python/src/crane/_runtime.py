@@ -15,6 +15,7 @@ from ._native import (
     Answer,
     AnswerEvent,
     Backends,
+    Conflict,
     CraneError,
     Fact,
     FactState,
@@ -143,6 +144,11 @@ class Crane:
     def add(self, fact: NewFact) -> Fact:
         """Stores a correction under its photos and texts. It is in force when this returns."""
         return self._crane.add_fact(_native_fact(fact))
+
+    def conflicts(self, fact: NewFact, similarity: float = 0.95) -> List[Conflict]:
+        """Active facts that a new one would collide with: the same subject with another target, or a photo at least so
+        similar (cosine, -1 to 1). Nothing is stored: supersede one, add the new fact beside them, or leave it."""
+        return self._crane.conflicts(_native_fact(fact), similarity)
 
     def edit(self, id: Id, fact: NewFact) -> Fact:
         """Changes a fact: every field of `fact` replaces the old one, its photos and texts are added to what the fact is
