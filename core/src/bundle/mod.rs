@@ -70,6 +70,11 @@ impl Bundle {
         self.folder.join(&self.manifest.file(role).file)
     }
 
+    /// SHA-256 of a role's file, as the manifest has it and [`Bundle::open`] has checked.
+    pub fn sha256(&self, role: Role) -> [u8; 32] {
+        self.manifest.file(role).sha256
+    }
+
     /// Size in bytes of the file of a role.
     pub fn size(&self, role: Role) -> u64 {
         self.manifest.file(role).size

@@ -35,7 +35,8 @@ pub struct OpenOptions {
     /// Most bytes that models, contexts and caches may take; none: what the device has left. Where the system doesn't tell
     /// (iOS, macOS, Windows) the host knows: `os_proc_available_memory()` on iOS. See `core/docs/LIFECYCLE.md`.
     pub memory_budget: Option<u64>,
-    /// A folder of the app's own, in which is remembered that a GPU has crashed; none: it is not remembered.
+    /// A folder of the app's own, in which is remembered that a GPU has crashed, and what the language model computed for
+    /// the bundle's system message; nothing personal. None: neither is remembered.
     pub state: Option<PathBuf>,
     /// Unloads the models when nothing was asked for so long; none: never. They are loaded again when needed.
     pub idle_unload: Option<Duration>,

@@ -205,6 +205,44 @@ fn interrupted_at_any_moment_the_next_reply_is_the_same() {
     }
 }
 
+#[test]
+fn the_system_message_is_computed_once_and_a_damaged_file_is_written_anew() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let open = || {
+        let bundle = Bundle::open(&crate::tiny()).expect("the tiny bundle");
+        let state = Some(folder.path().to_owned());
+        LlamaGenerator::open(&bundle, LlamaOptions { state, ..LlamaOptions::default() }).expect("loads")
+    };
+    let (photos, asked) = (photos(), &prompts(9)[0..9]);
+    let asked = asked.iter().find(|asked| asked.photo.is_some()).expect("one has a photo");
+    let parts = asked.parts(&photos);
+    let (expected, figures) = greedy(&open(), &parts);
+    assert_eq!(figures.kept_tokens, 0);
+    let file = folder.path().join("system-prompt.kv");
+    let whole = fs::read(&file).expect("it was written");
+    let (text, figures) = greedy(&open(), &parts);
+    assert!(text == expected && figures.kept_tokens > 10, "{figures:?}");
+
+    let flipped = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let cut = whole[..whole.len() / 2].to_vec();
+    let longer = [whole.as_slice(), b"x"].concat();
+    for bad in [flipped(0), flipped(20), flipped(50), flipped(80), flipped(whole.len() - 1), cut, longer, Vec::new()] {
+        fs::write(&file, bad).expect("writes");
+        let (text, figures) = greedy(&open(), &parts);
+        assert!(text == expected && figures.kept_tokens == 0);
+        assert!(fs::read(&file).expect("written anew") == whole);
+    }
+    // Another system message is another file.
+    let mut other = parts.clone();
+    other[0] = PromptPart::Template("<|im_start|>system\nLook.<|im_end|>\n<|im_start|>user\n");
+    assert_eq!(greedy(&open(), &other).1.kept_tokens, 0);
+    assert!(greedy(&open(), &other).1.kept_tokens > 0);
+}
+
 /// Every special token, whole and in pieces, and what stands for the photo: as data they are text.
 #[test]
 fn no_data_becomes_a_control_token() {

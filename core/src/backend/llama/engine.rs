@@ -6,6 +6,7 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::mtmd::{MtmdContext, MtmdInputChunks};
 use llama_cpp_2::token::LlamaToken;
 
+use super::prefix::PrefixFile;
 use super::prompt::{self, OwnedPart, PhotoName, Segment};
 use super::reader::{Place, Reader};
 use super::writer::{Desk, Limits, Style, Writer};
@@ -31,6 +32,7 @@ pub(super) struct Engine<'m> {
     barred: Vec<bool>,
     /// What the context holds of the last prompt, segment by segment.
     kept: Vec<Kept>,
+    prefix: Option<PrefixFile>,
     /// How much batches of several tokens differ from batches of one.
     margin: Margin,
 }
@@ -65,12 +67,16 @@ struct Plan {
     kept_tokens: usize,
     /// The text of all of it.
     text: Vec<i32>,
+    /// Whether the first segment is of the template, and so no person's.
+    impersonal: bool,
 }
 
 #[derive(Default)]
 struct PromptTime {
     image: Duration,
     text: Duration,
+    /// Tokens that came from disk.
+    restored: usize,
 }
 
 impl<'m> Engine<'m> {
@@ -80,10 +86,12 @@ impl<'m> Engine<'m> {
         vision: MtmdContext,
         first: Reader<'m>,
         make: impl Fn() -> Result<Reader<'m>> + 'm,
+        prefix: Option<PrefixFile>,
         capacity: u32,
     ) -> Self {
         let (make, barred, margin) = (Box::new(make), barred(model), Margin::default());
-        Self { reader: Some(first), vision, model, make, capacity: capacity as usize, barred, kept: Vec::new(), margin }
+        let (reader, capacity, kept) = (Some(first), capacity as usize, Vec::new());
+        Self { reader, vision, model, make, capacity, barred, kept, prefix, margin }
     }
 
     /// Replies to a prompt; `listener` is handed the reply's text piece by piece.
@@ -108,7 +116,7 @@ impl<'m> Engine<'m> {
         let written = Writer::new(desk, limits, style, text).write(cancel, listener)?;
         Ok(Generated {
             prompt_tokens: prompt_tokens as u32,
-            kept_tokens: kept_tokens as u32,
+            kept_tokens: (kept_tokens + time.restored) as u32,
             image_us: micros(time.image),
             prompt_us: micros(planned + time.text),
             generate_us: micros(generating.elapsed()),
@@ -148,7 +156,9 @@ impl<'m> Engine<'m> {
         let most = segments.len() - 1;
         let kept = self.kept.iter().zip(&segments[..most]).take_while(|(kept, segment)| kept.is(segment)).count();
         let kept_tokens = self.kept[..kept].last().map_or(0, |kept| kept.end.tokens);
-        let mut plan = Plan { kept, unread: Vec::new(), tokens: kept_tokens, kept_tokens, text: Vec::new() };
+        let impersonal = matches!(parts.first(), Some(OwnedPart::Template(_)));
+        let (unread, text) = (Vec::new(), Vec::new());
+        let mut plan = Plan { kept, unread, tokens: kept_tokens, kept_tokens, text, impersonal };
         for (number, segment) in segments.into_iter().enumerate() {
             if let Segment::Text(tokens) = &segment {
                 plan.text.extend(tokens.iter().map(|token| token.0));
@@ -203,7 +213,16 @@ impl<'m> Engine<'m> {
             let started = Instant::now();
             let segment = match unread {
                 Unread::Text(tokens) => {
-                    reader.read(&tokens, cancel)?;
+                    // The first segment is the bundle's system message.
+                    let prefix = self.prefix.as_ref().filter(|_| plan.impersonal && self.kept.is_empty());
+                    if prefix.is_some_and(|prefix| prefix.restore(reader, &tokens)) {
+                        time.restored = tokens.len();
+                    } else {
+                        reader.read(&tokens, cancel)?;
+                        if let Some(prefix) = prefix {
+                            prefix.save(reader, &tokens);
+                        }
+                    }
                     time.text += started.elapsed();
                     Name::Text(tokens)
                 }

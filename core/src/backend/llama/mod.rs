@@ -7,6 +7,7 @@ mod engine;
 mod fit;
 mod gpu;
 mod load;
+mod prefix;
 mod prompt;
 mod reader;
 mod worker;
@@ -47,7 +48,7 @@ pub struct LlamaOptions {
     pub gpu_layers: Option<u32>,
     /// Bytes of the device's memory that it may take; none: unknown, and taken to be enough.
     pub memory: Option<u64>,
-    /// The folder in which a crash of the GPU is remembered; none: it is not.
+    /// The folder in which a crash of the GPU is remembered, and what was computed for the system message; none: neither.
     pub state: Option<PathBuf>,
     /// Told how far loading is.
     pub progress: Progress,
@@ -118,6 +119,8 @@ struct Settings {
     /// Most tokens of a reply.
     reply_tokens: u32,
     image: ImageFit,
+    /// SHA-256 of the language model's file, where a bundle vouches for it.
+    model_digest: Option<[u8; 32]>,
     options: LlamaOptions,
 }
 
@@ -131,16 +134,27 @@ impl LlamaGenerator {
         if bundle.size(Role::Language) < SMALL_MODEL {
             options.threads = options.threads.or(Some(NonZeroU32::MIN));
         }
-        Self::open_files(&bundle.path(Role::Language), &bundle.path(Role::Vision), bundle.language(), options)
+        let (language, vision) = (bundle.path(Role::Language), bundle.path(Role::Vision));
+        Self::start(&language, &vision, bundle.language(), Some(bundle.sha256(Role::Language)), options)
     }
 
     /// As [`LlamaGenerator::open`], without a bundle's proof that the files are what they should be.
     #[doc(hidden)]
     pub fn open_files(language: &Path, vision: &Path, spec: &LanguageSpec, options: LlamaOptions) -> Result<Self> {
+        Self::start(language, vision, spec, None, options)
+    }
+
+    fn start(
+        language: &Path,
+        vision: &Path,
+        spec: &LanguageSpec,
+        model_digest: Option<[u8; 32]>,
+        options: LlamaOptions,
+    ) -> Result<Self> {
         let image = ImageFit::new(spec);
         let (language, vision, guessing) = (language.to_owned(), vision.to_owned(), options.guessing);
         let reply_tokens = spec.thought_tokens.saturating_add(spec.answer_tokens);
-        let settings = Settings { language, vision, context: spec.context, reply_tokens, image, options };
+        let settings = Settings { language, vision, context: spec.context, reply_tokens, image, model_digest, options };
         let (jobs, queue) = mpsc::channel();
         let (ready, loaded) = mpsc::channel();
         let worker = std::thread::Builder::new()

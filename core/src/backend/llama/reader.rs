@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::context::session::LlamaStateSeqFlags;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::mtmd::{MtmdContext, MtmdInputChunks};
 use llama_cpp_2::token::LlamaToken;
@@ -95,6 +96,32 @@ impl<'m> Reader<'m> {
         self.place.position += tokens.len() as i32;
         self.place.tokens += tokens.len();
         Ok(())
+    }
+
+    /// llama.cpp's state of everything that was read.
+    #[expect(unsafe_code, reason = "the safe wrapper's state can't be stored")]
+    pub(super) fn state(&self) -> Vec<u8> {
+        let mut state = vec![0; self.context.state_seq_get_size_ext(SEQUENCE, LlamaStateSeqFlags::empty())];
+        // SAFETY: the buffer has the size that llama.cpp asked for just now, and nothing was read in between.
+        let written =
+            unsafe { self.context.state_seq_get_data_ext(state.as_mut_ptr(), SEQUENCE, LlamaStateSeqFlags::empty()) };
+        state.truncate(written);
+        state
+    }
+
+    /// Takes over a state of [`Reader::state`] of so many tokens of text. False: nothing was read.
+    #[expect(unsafe_code, reason = "the safe wrapper's state can't be stored")]
+    pub(super) fn restore(&mut self, state: &[u8], tokens: usize) -> bool {
+        self.wipe();
+        // SAFETY: llama.cpp checks layout and lengths against its own and stays within the slice; that it wrote these
+        // bytes itself for this model, on this device and in this version, is what `PrefixFile` makes sure of.
+        let taken = unsafe { self.context.state_seq_set_data_ext(state, SEQUENCE, LlamaStateSeqFlags::empty()) };
+        if !taken || self.context.kv_cache_seq_pos_max(SEQUENCE) + 1 != tokens as i32 {
+            self.wipe();
+            return false;
+        }
+        self.place = Place { position: tokens as i32, tokens };
+        true
     }
 
     /// Reads a photo.

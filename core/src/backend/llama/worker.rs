@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use super::engine::Engine;
 use super::gpu::{self, Placement};
+use super::prefix::PrefixFile;
 use super::prompt::OwnedPart;
 use super::reader::Reader;
 use super::writer::{Limits, Style};
@@ -81,8 +82,11 @@ fn serve(
     // It has not crashed.
     place.probe = None;
     settings.options.progress.set(1.0);
+    let (state, model_digest) = (settings.options.state.as_deref(), settings.model_digest.as_ref());
+    let device = load::device(&settings.options, &place);
+    let prefix = state.zip(model_digest).map(|(folder, digest)| PrefixFile::new(folder, digest, &device));
     let mut engine =
-        Engine::new(&model, vision, Reader::new(context), move || make().map(Reader::new), settings.context);
+        Engine::new(&model, vision, Reader::new(context), move || make().map(Reader::new), prefix, settings.context);
     // Whoever opened may have gone; then the channel is closed and the loop ends at once.
     let _ = ready.send(Ok(Loaded::new(settings, &place)));
     while let Ok(job) = jobs.recv() {
