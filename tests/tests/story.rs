@@ -45,7 +45,8 @@ fn ask(bench: &Bench, story: &Story, step: &toml::Table) -> Value {
 }
 
 fn correct(bench: &Bench, story: &Story, fact: &toml::Table) -> String {
-    let mut args = vec!["fact".to_owned(), "add".to_owned()];
+    // The story's emblems share a subject, "this emblem", and not a target.
+    let mut args = ["fact", "add", "--on-conflict", "keep-both"].map(str::to_owned).to_vec();
     for name in ["statement", "subject", "target"] {
         args.extend(fact.get(name).map(|value| [format!("--{name}"), text(value).to_owned()]).into_iter().flatten());
     }
