@@ -27,6 +27,8 @@ mod pack_any;
 mod pack_conflicts;
 #[path = "library/pack_hostile.rs"]
 mod pack_hostile;
+#[path = "library/reembed.rs"]
+mod reembed;
 #[path = "library/storage.rs"]
 mod storage;
 #[path = "library/support.rs"]

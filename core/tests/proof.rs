@@ -5,6 +5,8 @@
 
 #[path = "proof/actor.rs"]
 mod actor;
+#[path = "proof/damage.rs"]
+mod damage;
 #[path = "proof/kill.rs"]
 mod kill;
 #[path = "proof/model.rs"]

@@ -218,7 +218,7 @@ impl Library {
         }
         sql::make_durable(&connection).map_err(sql_error)?;
         if was_left {
-            sql::clear_shared_memory(&connection).map_err(sql_error)?;
+            sql::clear_shared_memory(&connection);
         }
         self.follow_others(&mut connection)?;
         self.behind.store(false, Ordering::Release);

@@ -28,6 +28,7 @@ pub(super) enum Op {
     Undo,
     Redo,
     Salvage,
+    Reembed,
 }
 
 impl Op {
@@ -45,6 +46,7 @@ impl Op {
             Self::Undo => "undo",
             Self::Redo => "redo",
             Self::Salvage => "salvage",
+            Self::Reembed => "reembed",
         }
     }
 }

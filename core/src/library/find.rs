@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::record::check_embedding;
 use super::sql::sql_error;
 use super::vectors::Vectors;
-use super::{Access, Library, MODALITIES, now_ms};
+use super::{Access, Library, MODALITIES, check_library, now_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Filter, Index, LoadError};
 use crate::types::{Embedding, FactId, Hit, Modality};
@@ -119,6 +119,8 @@ impl Library {
     /// Takes over everything that other processes have changed.
     pub(super) fn follow_others(&self, connection: &mut Connection) -> Result<()> {
         let tx = connection.transaction().map_err(sql_error)?;
+        // It may have been re-embedded meanwhile.
+        check_library(&tx, &self.fingerprint)?;
         let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
         let forgotten = vectors.take_over(&tx, &self.folder)?;
         drop(vectors);

@@ -20,7 +20,7 @@ pub struct HistoryEntry {
     /// Unix milliseconds.
     pub at: i64,
     /// What was done: `add`, `edit`, `enable`, `disable`, `delete`, `supersede`, `restore`, `import`, `forget`, `undo`,
-    /// `redo`; `salvage` in a library that was made from a damaged one.
+    /// `redo`, `reembed`; `salvage` in a library that was made from a damaged one.
     pub op: String,
     /// The change that this one took back or brought again.
     pub undoes: Option<i64>,
@@ -29,7 +29,8 @@ pub struct HistoryEntry {
 }
 
 /// Changes that are neither taken back nor erased; the newest is the one to undo.
-const UNDOABLE: &str = "SELECT c.seq FROM changes c WHERE c.op NOT IN ('undo', 'redo', 'forget', 'salvage') \
+const UNDOABLE: &str = "SELECT c.seq FROM changes c WHERE c.op NOT IN ('undo', 'redo', 'forget', 'salvage', 'reembed') \
+     AND c.seq > coalesce((SELECT max(seq) FROM changes WHERE op = 'reembed'), 0) \
      AND NOT EXISTS (SELECT 1 FROM changes u WHERE u.undoes = c.seq AND u.op = 'undo' \
          AND NOT EXISTS (SELECT 1 FROM changes r WHERE r.undoes = u.seq AND r.op = 'redo')) \
      AND EXISTS (SELECT 1 FROM revisions v WHERE v.change = c.seq AND v.salt IS NOT NULL) \
@@ -82,12 +83,7 @@ impl Library {
             let snapshot = snapshot_at(connection, id, seq)?;
             let (mut images, mut texts) = (0, 0);
             for key in &snapshot.keys {
-                let sql = "SELECT modality FROM keys WHERE id = ?1";
-                let modality: i64 = connection
-                    .prepare_cached(sql)
-                    .and_then(|mut s| s.query_row([key], |row| row.get(0)))
-                    .map_err(sql_error)?;
-                *(if modality == 0 { &mut images } else { &mut texts }) += 1;
+                *(if modality_of(connection, *key)? == Some(1) { &mut texts } else { &mut images }) += 1;
             }
             Ok(snapshot.into_fact(id, images, texts))
         })
@@ -105,7 +101,13 @@ impl Library {
                 Err(error) if error.kind() == crate::ErrorKind::NotFound => None,
                 Err(error) => return Err(error),
             };
-            let after = snapshot_at(change.tx(), id, seq)?;
+            let mut after = snapshot_at(change.tx(), id, seq)?;
+            // Keys that new encoders could not read are gone for good.
+            let mut kept = Vec::new();
+            for key in after.keys {
+                kept.extend(modality_of(change.tx(), key)?.map(|_| key));
+            }
+            after.keys = kept;
             change.set(id, before.as_ref(), Some(&after))
         })?;
         self.get(id)
@@ -122,6 +124,12 @@ impl Library {
             Ok(HistoryEntry { seq: change.seq(), at: change.now(), op: op.name().into(), undoes: about, facts })
         })
     }
+}
+
+/// Whether a key is of a photo (0) or a text (1); none: only a photo can have been erased.
+fn modality_of(connection: &Connection, key: i64) -> Result<Option<i64>> {
+    let sql = "SELECT modality FROM keys WHERE id = ?1";
+    connection.prepare_cached(sql).and_then(|mut s| s.query_row([key], |row| row.get(0)).optional()).map_err(sql_error)
 }
 
 /// Sets every fact of a change back to what it was before it.

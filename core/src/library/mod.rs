@@ -41,6 +41,7 @@ mod keys;
 mod lookup;
 pub mod pack;
 mod record;
+mod reembed;
 mod rekey;
 mod repair;
 mod salvage;
@@ -67,6 +68,7 @@ pub use record::{
     FactFilter, ImageKey, MAX_IMAGE_KEYS, MAX_NAME_CHARS, MAX_RAW_DIM, MAX_TEXT_CHARS, MAX_TEXT_KEYS,
     MAX_THUMBNAIL_BYTES, NewRecord, TextKey,
 };
+pub use reembed::{Embedder, Material, ReembedReport, Unreadable};
 pub use repair::{RepairReport, Repaired};
 pub use salvage::SalvageReport;
 pub use stat::Stat;
@@ -285,11 +287,15 @@ fn check_library(connection: &Connection, fingerprint: &Fingerprint) -> Result<[
     let (id, stored) = own_row(connection)?;
     let (old, new) = (stored.raw_dim, fingerprint.raw_dim);
     let message = if old != new {
-        format!("the library holds {old}-wide vectors, these encoders give {new}-wide ones; re-embed it")
+        format!(
+            "the library holds {old}-wide vectors, these encoders give {new}-wide ones; re-embed it (`crane library reembed`)"
+        )
     } else if stored.encoders != fingerprint.encoders {
-        "the library was written with other encoders; use those models or re-embed it".to_owned()
+        "the library was written with other encoders; use those models or re-embed it (`crane library reembed`)"
+            .to_owned()
     } else if stored.head != fingerprint.head {
-        "the library was written with another projection head; use that one or re-project it".to_owned()
+        "the library was written with another projection head; use that one or re-project it (`crane library reembed`)"
+            .to_owned()
     } else {
         return Ok(id);
     };
@@ -315,7 +321,7 @@ fn open_database(folder: &Folder, fingerprint: &Fingerprint) -> Result<(Connecti
     let id = check_library(&connection, fingerprint)?;
     sql::make_durable(&connection).map_err(sql_error)?;
     if was_left {
-        sql::clear_shared_memory(&connection).map_err(sql_error)?;
+        sql::clear_shared_memory(&connection);
     }
     let vectors = load_vectors(&mut connection, folder)?;
     Ok((connection, id, vectors))

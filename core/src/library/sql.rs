@@ -137,9 +137,11 @@ pub(super) fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
 ///
 /// When SQLite recovers a journal of which no frame counts, it copies a buffer into `library.db-shm` that it has allocated
 /// and never written: whatever this process had in that memory, a statement that was forgotten meanwhile perhaps. The next
-/// frame overwrites all of it.
-pub(super) fn clear_shared_memory(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute("UPDATE library SET last_key = last_key", []).map(drop)
+/// frame overwrites all of it; on a full disk that is the frame of the next change.
+pub(super) fn clear_shared_memory(connection: &Connection) {
+    if let Err(error) = connection.execute("UPDATE library SET last_key = last_key", []) {
+        tracing::warn!(kind = ?sql_error(error).kind(), "shared memory is cleared by the next change");
+    }
 }
 
 /// A connection that only reads.

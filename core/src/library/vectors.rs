@@ -353,6 +353,11 @@ pub(super) fn half_bytes(raw: &RawEmbedding) -> Vec<u8> {
     halves.iter().flat_map(|half| half.to_le_bytes()).collect()
 }
 
+/// The embedding of such bytes.
+pub(super) fn half_values(bytes: &[u8]) -> RawEmbedding {
+    RawEmbedding(bytes.as_chunks().0.iter().map(|half| f16::from_le_bytes(*half).to_f32()).collect())
+}
+
 /// CRC-32 over what a vector was made from.
 pub(super) fn originals_crc(key: KeyId, raw: &[u8], thumbnail: Option<&[u8]>) -> u32 {
     let mut hash = crc32fast::Hasher::new();

@@ -4,6 +4,7 @@ mod facts;
 mod held;
 mod life;
 mod options;
+mod reembed;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -182,6 +182,12 @@ pub(crate) enum LibraryCommand {
         /// Folder of the new library, empty or not there yet
         into: PathBuf,
     },
+    /// Go over to other models: make every vector anew
+    Reembed {
+        /// Erase photos' keys of which no copy is kept, since other encoders can't read them again
+        #[arg(long)]
+        erase_unreadable: bool,
+    },
     /// Write facts into one file, a fact pack, for another library
     Export(ExportArgs),
     /// Take in a fact pack: look at it first, then all of it at once

@@ -1,11 +1,11 @@
-//! `crane library check`, `repair` and `salvage`. None needs models.
+//! `crane library check`, `repair` and `salvage`, which need no models, and `reembed`.
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use crane_core::bundle::Bundle;
-use crane_core::library::{CheckReport, Finding, Library, RepairReport, Repaired, SalvageReport, Severity};
-use crane_core::{Error, ErrorKind};
+use crane_core::library::{CheckReport, Finding, Library, RepairReport, Repaired, SalvageReport, Severity, Unreadable};
+use crane_core::{Error, ErrorKind, Runtime};
 
 use crate::context::{Context, cancelled_by_ctrl_c};
 use crate::failure::Failure;
@@ -52,6 +52,26 @@ pub(crate) fn salvage(context: &Context, into: &Path) -> Result<(), Failure> {
         return Ok(screen::json(&report)?);
     }
     Ok(write_salvage(&mut screen::stdout(), into, &report)?)
+}
+
+pub(crate) fn reembed(context: &Context, erase: bool) -> Result<(), Failure> {
+    let (cancel, options) = (cancelled_by_ctrl_c()?, context.options()?);
+    let unreadable = if erase { Unreadable::Erase } else { Unreadable::Refuse };
+    let report = watched("embedding", &cancel, |told| Runtime::reembed(&options, unreadable, &cancel, told))?;
+    if context.json {
+        return Ok(screen::json(&report)?);
+    }
+    let mut out = screen::stdout();
+    let (keys, erased, disabled) = (report.keys, report.erased.len(), report.disabled.len());
+    writeln!(
+        out,
+        "{GOOD}embedded{GOOD:#}  {BOLD}{keys} keys{BOLD:#}  {DIM}{} by the head alone{DIM:#}",
+        report.projected
+    )?;
+    if erased > 0 {
+        writeln!(out, "{BAD}erased{BAD:#}  {erased} photos' keys; {disabled} facts have none left and are disabled")?;
+    }
+    Ok(())
 }
 
 fn damaged() -> Error {

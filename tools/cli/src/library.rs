@@ -16,6 +16,7 @@ pub(crate) fn run(context: &Context, command: &LibraryCommand) -> Result<(), Fai
         LibraryCommand::Check => health::check(context),
         LibraryCommand::Repair => health::repair(context),
         LibraryCommand::Salvage { into } => health::salvage(context, into),
+        LibraryCommand::Reembed { erase_unreadable } => health::reembed(context, *erase_unreadable),
         LibraryCommand::Export(args) => pack::export(context, args),
         LibraryCommand::Import(args) => pack::import(context, args),
         LibraryCommand::Encrypt => key::encrypt(context),

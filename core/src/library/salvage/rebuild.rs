@@ -106,18 +106,21 @@ enum Remains {
 
 impl Salvage<'_, '_> {
     fn fact(&mut self, id: FactId) -> Result<()> {
-        let (mut snapshot, wanted) = match self.remains(id)? {
+        let (mut snapshot, wanted, from_history) = match self.remains(id)? {
             Remains::Gone => return Ok(()),
             Remains::Lost => {
                 self.report.lost_facts += 1;
                 return Ok(());
             }
-            Remains::Fact { snapshot, keys, from_history } => {
-                self.report.facts_from_history += u64::from(from_history);
-                (snapshot, keys)
-            }
+            Remains::Fact { snapshot, keys, from_history } => (snapshot, keys, from_history),
         };
         snapshot.keys = self.keys(id, wanted)?;
+        if from_history && snapshot.keys.is_empty() {
+            // An entry's own digest does not cover whose it is: only a key can confirm that.
+            self.report.lost_facts += 1;
+            return Ok(());
+        }
+        self.report.facts_from_history += u64::from(from_history);
         if snapshot.keys.is_empty() {
             self.report.facts_without_keys += 1;
             if snapshot.state == FactState::Active {
