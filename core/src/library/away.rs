@@ -201,7 +201,7 @@ impl Library {
         let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         if writer.is_none() {
             self.readers.require_here()?;
-            *writer = Some(self.take_up()?);
+            *writer = Some(self.take_up().map_err(|error| self.folder.explain(error))?);
         }
         Ok(WriterGuard(writer))
     }

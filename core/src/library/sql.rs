@@ -47,7 +47,11 @@ pub(super) fn sql_error(error: rusqlite::Error) -> Error {
 /// SQLite could not open or create a file, and does not say why.
 pub(super) fn is_unopened(error: &Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<rusqlite::Error>());
-    source.is_some_and(|error| error.sqlite_error_code() == Some(ErrorCode::CannotOpen))
+    let is_unopened = |error: &rusqlite::Error| {
+        let shm = error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMOPEN);
+        shm || error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
+    };
+    source.is_some_and(is_unopened)
 }
 
 /// Another connection is in the way.
