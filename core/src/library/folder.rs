@@ -82,9 +82,16 @@ impl Folder {
                 return refused("the library is not encrypted: encrypt it first, or open it without a key");
             }
             (Content::Sealed(_), _) if !LibraryKey::SUPPORTED => {
-                return refused("the library is encrypted, and this build of Crane has no encryption");
+                return refused(
+                    "the library is encrypted, and this build of Crane has no encryption; or its first page is damaged: \
+                     then salvage it",
+                );
             }
-            (Content::Sealed(_), None) => return refused("the library is encrypted: its key is needed"),
+            (Content::Sealed(_), None) => {
+                return refused(
+                    "the library is encrypted: its key is needed; or its first page is damaged: then salvage it",
+                );
+            }
             (Content::Sealed(salt), Some(key)) => {
                 let keys = FileKeys::derive(key, salt)?;
                 if !keys.fit(&self.first_bytes(TRIED_PAGES * PAGE_BYTES as usize)?) {

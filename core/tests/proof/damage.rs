@@ -204,6 +204,8 @@ fn database_case(sound: &Sound, what: &str, tally: &mut Tally, spoil: &mut dyn F
         let kinds = [
             ErrorKind::LibraryCorrupt,
             ErrorKind::InvalidInput,
+            // A first page of garbage looks like one that is encrypted; the message names both.
+            ErrorKind::WrongKey,
             ErrorKind::FingerprintMismatch,
             ErrorKind::ReadOnly,
             ErrorKind::StorageFailed,
