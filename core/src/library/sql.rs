@@ -38,6 +38,8 @@ pub(super) fn sql_error(error: rusqlite::Error) -> Error {
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::IntegralValueOutOfRange(..) => return corrupt("a column has the wrong type", error),
+            // Our statements fit our schema, so its text in the database is damaged.
+            rusqlite::Error::SqlInputError { .. } => return corrupt("a statement does not fit the schema", error),
             _ => (ErrorKind::Internal, "a statement of the library failed"),
         },
     };

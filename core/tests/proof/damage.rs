@@ -14,7 +14,7 @@ use crate::actor::Actor;
 use crate::model::Model;
 use crate::script::{Numbers, Script};
 use crate::settings::{folder, report, setting};
-use crate::support::{PRINT, unit};
+use crate::support::{PRINT, key, try_open, unit};
 
 const STATES: [FactState; 5] =
     [FactState::Active, FactState::Disabled, FactState::Superseded, FactState::Deleted, FactState::Forgotten];
@@ -91,7 +91,7 @@ fn answers(library: &Library) -> crane_core::Result<Answers> {
 }
 
 fn check(path: &Path) -> crane_core::Result<CheckReport> {
-    Library::check_at(path, &mut |_, _| Ok(()))
+    Library::check_at_with(path, key().as_ref(), &mut |_, _| Ok(()))
 }
 
 fn flip(path: &Path, at: usize, bit: u32) {
@@ -135,7 +135,7 @@ fn index_case(sound: &Sound, spoil: &mut dyn FnMut(&Path)) {
     let copy = sound.copy(spoil);
     let found = check(copy.path()).unwrap();
     assert_eq!(found.worst(), Some(Severity::Derived), "{found:?}");
-    let library = Library::open(copy.path(), &PRINT).unwrap();
+    let library = try_open(copy.path(), &PRINT).unwrap();
     assert!(answers(&library).unwrap() == sound.answers, "a damaged index has changed an answer");
     library.repair(&mut |_, _| Ok(())).unwrap();
     assert!(answers(&library).unwrap() == sound.answers, "a repair has changed an answer");
@@ -222,7 +222,7 @@ fn database_case(sound: &Sound, what: &str, tally: &mut Tally, spoil: &mut dyn F
     };
     tally.told_by_check += usize::from(finds);
     salvage_case(sound, copy.path(), what, tally);
-    match Library::open(copy.path(), &PRINT).and_then(|library| answers(&library)) {
+    match try_open(copy.path(), &PRINT).and_then(|library| answers(&library)) {
         Ok(found) if found == sound.answers => tally.unharmed += usize::from(!finds),
         Ok(found) => {
             assert!(finds, "{what}: other answers, and the check finds nothing");
@@ -244,11 +244,11 @@ fn salvage_case(sound: &Sound, path: &Path, what: &str, tally: &mut Tally) {
     let into = folder();
     let before = fs::read(path.join("library.db")).unwrap();
     tally.facts_before += sound.answers.facts.iter().filter(|fact| fact.state != FactState::Forgotten).count();
-    match Library::salvage(path, into.path(), Some(&PRINT), &mut |_, _| Ok(())) {
+    match Library::salvage_with(path, into.path(), Some(&PRINT), key().as_ref(), &mut |_, _| Ok(())) {
         Ok(saved) => {
             tally.salvaged += 1;
             tally.facts_saved += saved.facts as usize;
-            let fingerprint_kept = Library::open(into.path(), &PRINT);
+            let fingerprint_kept = try_open(into.path(), &PRINT);
             let library = fingerprint_kept.unwrap_or_else(|error| panic!("{what}: {error}"));
             let facts = library.list(&FactFilter { states: STATES.to_vec(), ..FactFilter::default() }).unwrap();
             let true_once = |fact: &Fact| sound.said.contains(&(fact.id, fact.statement.clone()));
