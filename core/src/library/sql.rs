@@ -37,6 +37,7 @@ pub(super) fn sql_error(error: rusqlite::Error) -> Error {
             // A column of another type than the schema gives it: STRICT tables hold none, so the page is damaged.
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..)
             | rusqlite::Error::IntegralValueOutOfRange(..) => return corrupt("a column has the wrong type", error),
             // Our statements fit our schema, so its text in the database is damaged.
             rusqlite::Error::SqlInputError { .. } => return corrupt("a statement does not fit the schema", error),
