@@ -12,9 +12,10 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 pub(crate) fn command(rest: &[String]) -> Result {
     match rest {
         [what] if what == "thread" => {
-            // The standard library is not rebuilt: what it synchronises is seen through the calls that it makes.
-            let flags = "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer";
-            run("ThreadSanitizer", flags, "target/sanitize-thread", &["--lib", "--"], &THREADED)
+            // With the standard library rebuilt, which takes `rustup component add rust-src`: otherwise what its locks order
+            // is not seen, and every use of one is called a race.
+            let which = ["-Zbuild-std", "--lib", "--"];
+            run("ThreadSanitizer", "-Zsanitizer=thread", "target/sanitize-thread", &which, &THREADED)
         }
         [what] if what == "address" => {
             run("AddressSanitizer", "-Zsanitizer=address", "target/sanitize-address", &["--test", "index"], &[])
