@@ -3,18 +3,19 @@
 use std::time::Instant;
 
 use crate::setup::{self, BuildEnv};
-use crate::{Result, cargo, dependencies, dist};
+use crate::{Result, cargo, dependencies, dist, swift};
 
 type Check = (&'static str, fn(&BuildEnv) -> Result);
 
 /// Cheap checks first, so that a slip is told in seconds.
-const CHECKS: [Check; 7] = [
+const CHECKS: [Check; 8] = [
     ("formatting", formatting),
     ("dependencies", |_| dependencies::check()),
     ("clippy", clippy),
     ("documentation", documentation),
     ("tests", tests),
     ("Python", |_| dist::test_python()),
+    ("Swift", |_| swift::test()),
     ("encryption", encryption),
 ];
 

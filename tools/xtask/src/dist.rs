@@ -75,20 +75,22 @@ fn copy_stripped(from: &Path, to: &Path) -> Result {
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Result {
+/// Copies a file and makes the folder for it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result {
     let folder = to.parent().ok_or("a file lies in a folder")?;
     std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     std::fs::copy(from, to).map(drop).map_err(|e| format!("{} to {}: {e}", from.display(), to.display()))
 }
 
-fn write(file: &Path, text: &str) -> Result {
+/// Writes a file and makes the folder for it.
+pub(crate) fn write(file: &Path, text: &str) -> Result {
     let folder = file.parent().ok_or("a file lies in a folder")?;
     std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     std::fs::write(file, text).map_err(|e| format!("{}: {e}", file.display()))
 }
 
 /// An empty folder in place of whatever was there.
-fn fresh(folder: &Path) -> Result {
+pub(crate) fn fresh(folder: &Path) -> Result {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(format!("{}: {error}", folder.display()));

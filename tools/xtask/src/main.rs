@@ -19,6 +19,7 @@ mod python;
 mod sanitize;
 mod setup;
 mod shell;
+mod swift;
 mod train;
 mod wheels;
 
@@ -30,14 +31,18 @@ type Result<T = (), E = String> = std::result::Result<T, E>;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  setup [--onnxruntime]   find or install what llama.cpp's build needs: a C++ compiler, cmake, libclang;
-                          with --onnxruntime also ONNX Runtime, which then replaces tract
+  setup [--onnxruntime] [--swift]
+                          find or install what llama.cpp's build needs: a C++ compiler, cmake, libclang; with
+                          --onnxruntime also ONNX Runtime, which then replaces tract; with --swift also a Debian tree with
+                          Swift in .local/swift, where there is no Swift (needs mmdebstrap, root and 2.6 GB)
   demo [ARGS…]            set up, build, and run `crane demo` on models/tiny; ARGS go to `crane demo`
   test                    set up, then everything a change must pass: fmt, dependencies, clippy, docs, tests
   bindings LANGUAGE [OUT] build crane-ffi and generate kotlin, swift or python from it, into OUT or target/bindings
   dist c|python [--dev] [--sizes]
                           make that package in target/dist and try it out; --dev: from the build that tests use, which
                           saves time; --sizes: also build other sets of features and tell the library's size in each
+  test-swift              build the Swift package and run its tests, where there is a Swift: on the path, in the tree that
+                          CRANE_SWIFT_ROOT names, or in .local/swift
   test-python             install the wheel into a fresh environment and run its tests there
   campaign [NAME] [--rounds N] [--seed N]
                           the proofs of core/docs/PROOF.md, large: kill, power, storage, damage, fuzz; all without NAME
@@ -71,6 +76,7 @@ fn run(args: &[String]) -> Result {
         "test" => none_left(rest).and_then(|()| checks::all()),
         "dist" => dist::command(rest),
         "test-python" => none_left(rest).and_then(|()| dist::test_python()),
+        "test-swift" => none_left(rest).and_then(|()| swift::test()),
         "bindings" => bindings::command(rest),
         "campaign" => campaign::run(rest),
         "dependencies" => none_left(rest).and_then(|()| dependencies::check()),
@@ -95,11 +101,15 @@ fn none_left(rest: &[String]) -> Result {
 }
 
 fn setup_command(rest: &[String]) -> Result {
-    let (onnxruntime, extra): (Vec<_>, Vec<_>) = rest.iter().cloned().partition(|a| a == "--onnxruntime");
+    let (wanted, extra): (Vec<_>, Vec<_>) =
+        rest.iter().cloned().partition(|a| ["--onnxruntime", "--swift"].contains(&a.as_str()));
     none_left(&extra)?;
     let env = setup::build_env()?;
-    if !onnxruntime.is_empty() {
+    if wanted.iter().any(|a| a == "--onnxruntime") {
         println!("ONNX Runtime: {}", setup::onnxruntime()?.display());
+    }
+    if wanted.iter().any(|a| a == "--swift") {
+        swift::make_tree()?;
     }
     println!("ready: {env}");
     Ok(())

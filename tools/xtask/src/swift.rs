@@ -1,0 +1,182 @@
+//! Swift: a toolchain on the path or in a Debian tree, the package's tests, and its README's example.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Result, bindings, dist, place, shell};
+
+/// Names a Debian tree with the package `swiftlang`; unset, `.local/swift` is looked at.
+const TREE_VARIABLE: &str = "CRANE_SWIFT_ROOT";
+
+/// Enters a tree: `sh -c ENTER sh TREE FOLDER BIND… -- COMMAND…`. The mounts are gone with the last process. Folders keep
+/// their paths, so that a command is the same inside and outside.
+const ENTER: &str = r#"
+set -e
+tree=$1 folder=$2; shift 2
+mount -t proc proc "$tree/proc"
+mount --rbind /dev "$tree/dev"
+while [ "$1" != -- ]; do mkdir -p "$tree$1"; mount --bind "$1" "$tree$1"; shift; done
+shift
+exec chroot "$tree" env -i PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 sh -c 'cd "$0" && exec "$@"' "$folder" "$@"
+"#;
+
+/// Where Swift's programs are.
+pub(crate) enum Toolchain {
+    Path,
+    Tree(PathBuf),
+}
+
+impl Toolchain {
+    /// The one on the path, else the tree that a variable names, else `.local/swift`.
+    pub(crate) fn find() -> Result<Option<Self>> {
+        if shell::works("swift", &["--version"]) {
+            return Ok(Some(Self::Path));
+        }
+        let named = std::env::var_os(TREE_VARIABLE).filter(|tree| !tree.is_empty()).map(PathBuf::from);
+        let tree = Self::Tree(named.clone().unwrap_or_else(local_tree));
+        match (tree.works(), named) {
+            (true, _) => Ok(Some(tree)),
+            (false, None) => Ok(None),
+            (false, Some(named)) => Err(format!(
+                "{TREE_VARIABLE} is {}, in which `swift --version` fails; it is a Debian tree with swiftlang, which \
+                 root alone can enter",
+                named.display()
+            )),
+        }
+    }
+
+    fn works(&self) -> bool {
+        shell::output(self.command(place::root(), "swift").arg("--version")).is_some()
+    }
+
+    /// A program of the toolchain, to be run in a folder of the workspace or of the target folder.
+    pub(crate) fn command(&self, folder: &Path, program: &str) -> Command {
+        match self {
+            Self::Path => {
+                let mut command = shell::command(program);
+                command.current_dir(folder);
+                command
+            }
+            Self::Tree(tree) => {
+                let mut command = shell::command("unshare");
+                command.args(["--mount", "sh", "-c", ENTER, "sh"]).arg(tree).arg(folder);
+                command.arg(place::root()).arg(place::target()).args(["--", program]);
+                command
+            }
+        }
+    }
+}
+
+fn local_tree() -> PathBuf {
+    place::local().join("swift")
+}
+
+/// Makes a Debian tree with Swift in `.local/swift`, for Linux machines that have no Swift; takes 2.6 GB.
+pub(crate) fn make_tree() -> Result {
+    if let Some(found) = Toolchain::find()? {
+        let place = match found {
+            Toolchain::Path => "on the path".into(),
+            Toolchain::Tree(tree) => format!("in {}", tree.display()),
+        };
+        println!("Swift: {place}");
+        return Ok(());
+    }
+    if !shell::works("mmdebstrap", &["--version"]) {
+        return Err("this needs mmdebstrap (Debian's package of that name) and root; or install Swift itself".into());
+    }
+    let mut make = shell::command("mmdebstrap");
+    make.args(["--variant=minbase", "--include=swiftlang,libc6-dev,libstdc++-14-dev,libgomp1,ca-certificates"]);
+    make.arg("trixie").arg(local_tree()).args(sources());
+    shell::run("mmdebstrap", &mut make)?;
+    println!("Swift: in {}", local_tree().display());
+    Ok(())
+}
+
+/// This system's package sources with trixie's packages, where it is a Debian; else mmdebstrap takes its own.
+fn sources() -> Option<PathBuf> {
+    let release = std::fs::read_to_string("/etc/os-release").ok()?;
+    let here = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="))?;
+    let theirs = std::fs::read_to_string("/etc/apt/sources.list.d/debian.sources").ok()?;
+    let ours = place::local().join("trixie.sources");
+    std::fs::create_dir_all(place::local()).ok()?;
+    std::fs::write(&ours, theirs.replace(here, "trixie")).ok()?;
+    Some(ours)
+}
+
+/// The Swift package.
+pub(crate) fn package() -> PathBuf {
+    place::root().join("ios")
+}
+
+/// Generates the package's low-level half where a checkout wants it.
+pub(crate) fn generate(library: &Path) -> Result {
+    let out = place::target().join("bindings/swift");
+    bindings::generate("swift", library, &out)?;
+    let sources = package().join("Sources");
+    for (file, to) in [("CraneBindings.swift", "CraneBindings"), ("CraneFFI.h", "CraneFFI")] {
+        dist::copy(&out.join(file), &sources.join(to).join(file))?;
+    }
+    Ok(())
+}
+
+/// Runs the package's tests and its README's example; says so where there is no Swift.
+pub(crate) fn test() -> Result {
+    let Some(swift) = Toolchain::find()? else {
+        println!(
+            "    skipped: no Swift; `swift` is not on the path, {TREE_VARIABLE} names no tree, and there is none in \
+             .local/swift (`cargo xtask setup --swift` makes one on Debian)"
+        );
+        return Ok(());
+    };
+    bindings::build()?;
+    generate(&bindings::library())?;
+    let mut tests = swift.command(&package(), "swift");
+    tests.args(["test", "--disable-swift-testing", "--scratch-path"]).arg(place::target().join("swift"));
+    shell::run("Swift's tests", tests.args(linking()))?;
+    readme(&swift)
+}
+
+/// Links cargo's library, and finds it there when the program runs.
+fn linking() -> Vec<String> {
+    let library = bindings::library();
+    let folder = library.parent().expect("a library lies in a folder").display();
+    let linker = [format!("-L{folder}"), "-rpath".into(), folder.to_string()];
+    linker.into_iter().flat_map(|flag| ["-Xlinker".into(), flag]).collect()
+}
+
+/// Compiles the README's example in a package of its own, as its reader does, and runs it in the repository's root.
+fn readme(swift: &Toolchain) -> Result {
+    let file = package().join("README.md");
+    let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let example = text.split("```swift\n").nth(1).and_then(|rest| rest.split("```").next());
+    let example = example.ok_or("ios/README.md has no example in Swift")?;
+    let folder = place::target().join("swift-readme");
+    let library = folder.join("my-library");
+    dist::fresh(&library)?;
+    let example = example.replace("my-library", &library.to_string_lossy());
+    dist::write(&folder.join("Sources/Example/main.swift"), &example)?;
+    let manifest = MANIFEST.replace("CRANE", &package().to_string_lossy());
+    dist::write(&folder.join("Package.swift"), &manifest)?;
+    let mut build = swift.command(&folder, "swift");
+    shell::run("the README's example", build.args(["build", "--product", "Example"]).args(linking()))?;
+    let program = folder.join(".build/debug/Example");
+    let said = shell::output(&mut swift.command(place::root(), &program.to_string_lossy()));
+    let said = said.ok_or("the README's example failed")?;
+    if said.lines().nth(1) == Some("Theaprairk") {
+        println!("    ios/README.md: its example runs");
+        return Ok(());
+    }
+    Err(format!("the README's example answered:\n{said}"))
+}
+
+const MANIFEST: &str = r#"// swift-tools-version:6.0
+import PackageDescription
+
+let package = Package(
+    name: "Example",
+    platforms: [.macOS(.v13)],
+    dependencies: [.package(path: "CRANE")],
+    targets: [.executableTarget(name: "Example", dependencies: [.product(name: "Crane", package: "ios")])],
+    swiftLanguageModes: [.v5]
+)
+"#;
