@@ -63,7 +63,7 @@ pub enum Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum PassReason {
-    /// No active fact has a key of this modality.
+    /// No active fact has a key of this modality; where the question asks for a source, none of that source.
     EmptyIndex,
     /// The nearest fact is not near enough.
     BelowThreshold {

@@ -14,7 +14,8 @@ use crate::device::CpuReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{Decision, decide};
 use crate::image::Rgb;
-use crate::library::Library;
+use crate::index::Filter;
+use crate::library::{Library, MAX_NAME_CHARS, now_ms};
 use crate::memory::MemoryUsage;
 use crate::model::{
     GenerateRequest, Generated, Generator, ImageEncoder, MAX_TEMPERATURE, Projection, PromptPart, Sampling, TextEncoder,
@@ -162,7 +163,7 @@ fn retrieve(
     cancel.check()?;
 
     let gate = pipeline.retrieval.gate(route.modality());
-    let hits = timed(&mut times.search_us, || search(pipeline.library, route, &query))?;
+    let hits = timed(&mut times.search_us, || search(pipeline.library, route, &query, question.source.as_deref()))?;
     let decision = decide(&hits, gate);
     let fact = timed(&mut times.recall_us, || recall(pipeline.library, &decision))?;
     on_event(AnswerEvent::Decided { decision, fact: fact.clone().map(Box::new) });
@@ -172,8 +173,11 @@ fn retrieve(
     Ok(Found { photo, fact, trace })
 }
 
-fn search(library: Option<&Library>, route: Route, query: &Embedding) -> Result<Vec<Hit>> {
-    library.map_or_else(|| Ok(Vec::new()), |library| library.search(route.modality(), query, TOP))
+fn search(library: Option<&Library>, route: Route, query: &Embedding, source: Option<&str>) -> Result<Vec<Hit>> {
+    let Some(library) = library else { return Ok(Vec::new()) };
+    let Some(source) = source else { return library.search(route.modality(), query, TOP) };
+    let facts = library.facts_from(source)?;
+    library.search_with(route.modality(), query, TOP, &Filter::active_at(now_ms()).with_facts(&facts))
 }
 
 fn recall(library: Option<&Library>, decision: &Decision) -> Result<Option<Fact>> {
@@ -234,6 +238,11 @@ fn check_question(question: &Question) -> Result<()> {
     // A character is at most 4 bytes: a huge text is refused without counting it.
     if text.len() > MAX_QUESTION_CHARS * 4 || text.chars().count() > MAX_QUESTION_CHARS {
         return invalid(format!("the question is longer than {MAX_QUESTION_CHARS} characters: shorten it"));
+    }
+    if let Some(source) = &question.source
+        && (source.trim().is_empty() || source.chars().count() > MAX_NAME_CHARS)
+    {
+        return invalid(format!("the source is empty, or longer than {MAX_NAME_CHARS} characters"));
     }
     if question.options.answer_tokens == Some(0) {
         return invalid("an answer needs at least one token".to_owned());

@@ -181,6 +181,8 @@ pub struct Question {
     pub text: String,
     /// The encoded photo (JPEG, PNG, WebP), if there is one.
     pub image: Option<Vec<u8>>,
+    /// Only facts with exactly this source may fire, 1 to 500 characters; none: all may.
+    pub source: Option<String>,
     /// How to reply.
     pub options: AskOptions,
 }

@@ -34,9 +34,13 @@
 /** Begins a crane_new_fact. */
 #define CRANE_NEW_FACT_INIT {sizeof(crane_new_fact), NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL, NULL}
 /** Begins a crane_question. */
-#define CRANE_QUESTION_INIT {sizeof(crane_question), NULL, 0, {NULL, 0}, 0, 0, 0}
+#define CRANE_QUESTION_INIT {sizeof(crane_question), NULL, 0, {NULL, 0}, 0, 0, 0, NULL}
 /** Begins a crane_filter. */
 #define CRANE_FILTER_INIT {sizeof(crane_filter), 0, NULL, NULL, NULL, 0, 0}
+/** Begins a crane_export_options. */
+#define CRANE_EXPORT_OPTIONS_INIT {sizeof(crane_export_options), 0, 0, NULL, 0, NULL}
+/** Begins a crane_import_options. */
+#define CRANE_IMPORT_OPTIONS_INIT {sizeof(crane_import_options), 0, NULL, 0, 0}
 
 /**
  * Version of the C interface. It grows when something is added; what is there is never changed or removed.
@@ -64,6 +68,21 @@
 #define CRANE_EVENT_ANSWER 3
 
 /**
+ * It stays outside.
+ */
+#define CRANE_CONFLICT_SKIP 0
+
+/**
+ * It is added beside; where its id is taken, under a new one.
+ */
+#define CRANE_CONFLICT_KEEP_BOTH 1
+
+/**
+ * It counts: it replaces the fact of the same id, and those it collides with become superseded.
+ */
+#define CRANE_CONFLICT_SUPERSEDE 2
+
+/**
  * Facts in force.
  */
 #define CRANE_STATE_ACTIVE 1
@@ -89,7 +108,7 @@
 #define CRANE_STATE_FORGOTTEN 16
 
 /**
- * Bytes of a library's key as text, with the NUL.
+ * Bytes of any key as text, with the NUL.
  */
 #define CRANE_KEY_SIZE 75
 
@@ -269,6 +288,10 @@ typedef struct crane_question {
      * Above 0, up to 2: tokens are drawn by chance; -1: always the likeliest; 0: as the bundle has it.
      */
     float temperature;
+    /**
+     * Only facts with exactly this source may fire, 1 to 500 characters; NULL: all may.
+     */
+    const char *source;
 } crane_question;
 
 /**
@@ -373,6 +396,74 @@ typedef struct crane_filter {
      */
     uint32_t limit;
 } crane_filter;
+
+/**
+ * Told how far work is, on the thread that does it. The rules of `crane_event_fn` are its rules; and it must not change the
+ * library that is worked on, which is busy.
+ *
+ * @param user_data What was given along with the callback.
+ * @param share     The share that is done, 0 to 1.
+ * @return 0 to go on; anything else ends the work with `CRANE_CANCELLED`.
+ */
+typedef int32_t (*crane_progress_fn)(void *user_data, float share);
+
+/**
+ * What an export takes along. Begin with `CRANE_EXPORT_OPTIONS_INIT`.
+ */
+typedef struct crane_export_options {
+    /**
+     * Bytes of this struct.
+     */
+    uint32_t struct_size;
+    /**
+     * Not 0: leave out the small copies of photos, where they are kept.
+     */
+    int32_t without_thumbnails;
+    /**
+     * Not 0: leave out what the facts said before, and when they were changed.
+     */
+    int32_t without_history;
+    /**
+     * The ids of the facts, in whatever state; NULL: every fact that is not deleted, and the receipts of forgotten ones.
+     */
+    const char *const *facts;
+    /**
+     * How many ids there are.
+     */
+    size_t fact_count;
+    /**
+     * The key that the pack is signed with, `cranesec1:` and 64 hexadecimal digits, see `crane_signing_key_generate`; NULL:
+     * it is not signed.
+     */
+    const char *signing_key;
+} crane_export_options;
+
+/**
+ * How to import. Begin with `CRANE_IMPORT_OPTIONS_INIT`.
+ */
+typedef struct crane_import_options {
+    /**
+     * Bytes of this struct.
+     */
+    uint32_t struct_size;
+    /**
+     * What becomes of facts that something stands against: one of `CRANE_CONFLICT_…`.
+     */
+    int32_t on_conflict;
+    /**
+     * The signers that the person trusts, each `cranepub1:` and 64 hexadecimal digits. Facts of every other pack are marked
+     * untrusted for good.
+     */
+    const char *const *trusted;
+    /**
+     * How many signers there are.
+     */
+    size_t trusted_count;
+    /**
+     * From which similarity (cosine, -1 to 1) two photos are taken for the same picture; 0: 0.95.
+     */
+    float similarity;
+} crane_import_options;
 
 /**
  * What to open, and how. Begin with `CRANE_OPTIONS_INIT`.
@@ -583,6 +674,20 @@ int32_t crane_fact_search(const struct crane *crane, const char *words, uint32_t
 int32_t crane_history(const struct crane *crane, const char *id, uint32_t limit, struct crane_text **out);
 
 /**
+ * A fact as it was right after a change of the history; `CRANE_NOT_FOUND` where it did not exist then, or is forgotten.
+ *
+ * @param seq The change's `seq`, see `crane_history`.
+ * @param out Set to the fact as JSON; may be NULL.
+ */
+int32_t crane_fact_as_of(const struct crane *crane, const char *id, int64_t seq, struct crane_text **out);
+
+/**
+ * Makes a fact what it was right after a change of the history. That is a change of its own, which an undo takes back.
+ * Arguments and errors as in `crane_fact_as_of`.
+ */
+int32_t crane_fact_restore(struct crane *crane, const char *id, int64_t seq, struct crane_text **out);
+
+/**
  * Takes back the newest change that stands; every fact it touched is exactly as it was.
  *
  * @param out Set to the change as JSON, as in `crane_history`; to `null` when there was none. May be NULL.
@@ -595,6 +700,216 @@ int32_t crane_undo(struct crane *crane, struct crane_text **out);
 int32_t crane_redo(struct crane *crane, struct crane_text **out);
 
 /**
+ * Checks database, history, full text, index files and vectors of a library against each other. Nothing is changed, and a
+ * finding is no error. The library may be in use meanwhile, and need not be one that can be opened.
+ *
+ * Fails with `CRANE_NOT_FOUND` where there is none, `CRANE_LIBRARY_CORRUPT` where the database can't even be looked into,
+ * `CRANE_WRONG_KEY`.
+ *
+ * @param library     The library's folder.
+ * @param key         Its key, if it is encrypted; else NULL.
+ * @param on_progress Told how far it is; may be NULL.
+ * @param user_data   Handed to the callback.
+ * @param out         Set to JSON `{"facts": …, "keys": …, "changes": …, "index_rows": …, "findings": [{"part": …, "severity":
+ *                    "untidy", "derived" or "damaged", "what": …, "count": …, "facts": [id…]}…]}`, the worst finding first.
+ */
+int32_t crane_library_check(const char *library,
+                            const char *key,
+                            crane_progress_fn on_progress,
+                            void *user_data,
+                            struct crane_text **out);
+
+/**
+ * Checks a library and makes anew what is derived and wrong: SQLite's indexes, full text, index files; and tidies up. Facts,
+ * keys and history are never touched. A second check follows, of which the callback is told from 0 again.
+ *
+ * Arguments and errors as in `crane_library_check`; `CRANE_LIBRARY_LOCKED` while it is open for writing.
+ *
+ * @param out Set to JSON `{"before": report, "done": ["lookup", "full_text", "index", "folder"], "after": report}`, with
+ *            reports as in `crane_library_check`; may be NULL.
+ */
+int32_t crane_library_repair(const char *library,
+                             const char *key,
+                             crane_progress_fn on_progress,
+                             void *user_data,
+                             struct crane_text **out);
+
+/**
+ * Saves what can be read of a damaged library into a new one with the same key. The damaged one stays as it is.
+ *
+ * Arguments as in `crane_library_check`. Fails with `CRANE_NOT_FOUND` where there is no library, `CRANE_INVALID_INPUT` when
+ * `into` holds anything, `CRANE_LIBRARY_CORRUPT` when nothing could be read, `CRANE_WRONG_KEY`; nothing is left at `into`
+ * then.
+ *
+ * @param into   The new library's folder, which must be empty or missing.
+ * @param models The models' folder; needed only where the damaged library no longer says which models its vectors come from.
+ *               May be NULL.
+ * @param out    Set to JSON `{"facts": …, "facts_from_history": …, "facts_without_keys": …, "lost_facts": …, "keys": …,
+ *               "keys_from_index": …, "lost_keys": …, "lost_pasts": …, "receipts": …}`; may be NULL.
+ */
+int32_t crane_library_salvage(const char *library,
+                              const char *key,
+                              const char *into,
+                              const char *models,
+                              crane_progress_fn on_progress,
+                              void *user_data,
+                              struct crane_text **out);
+
+/**
+ * Makes every vector of a library anew with other models, where `crane_open` says `CRANE_FINGERPRINT_MISMATCH`. It is all or
+ * nothing.
+ *
+ * Photos of which the library keeps no copy can't be read again. Unless they may be erased, they are refused with
+ * `CRANE_INVALID_INPUT`; facts stay, and one that nothing finds any more is disabled. Arguments as in `crane_library_check`;
+ * `CRANE_LIBRARY_LOCKED` while it is open for writing.
+ *
+ * @param models           The models' folder.
+ * @param erase_unreadable Not 0: keys that can't be read again are erased.
+ * @param out              Set to JSON `{"keys": …, "projected": …, "erased": [[id, key]…], "disabled": [id…]}`; may be NULL.
+ */
+int32_t crane_library_reembed(const char *library,
+                              const char *key,
+                              const char *models,
+                              int32_t erase_unreadable,
+                              crane_progress_fn on_progress,
+                              void *user_data,
+                              struct crane_text **out);
+
+/**
+ * Whether a library is encrypted.
+ *
+ * @param out Set to JSON `true` or `false`; `false` where there is no library.
+ */
+int32_t crane_library_is_encrypted(const char *library, struct crane_text **out);
+
+/**
+ * Encrypts a library with a key, or with another one than before, or makes it a plain one. Until it is done the library stays
+ * as it was, whatever happens. Keep the new key before this is called: without it the library can't be read.
+ *
+ * Fails with `CRANE_WRONG_KEY` when `key` is not the library's, or this build has no encryption (see `crane_has_encryption`);
+ * `CRANE_LIBRARY_LOCKED` while it is open anywhere, also for reading; `CRANE_INVALID_INPUT` for a key that is none, or when
+ * there is neither an old key nor a new one; `CRANE_NOT_FOUND`, `CRANE_STORAGE_FULL`.
+ *
+ * @param library The library's folder.
+ * @param key     Its key until now; NULL: it is plain.
+ * @param new_key Its key from now on, `cranekey1:` and 64 hexadecimal digits; NULL: it will be plain.
+ */
+int32_t crane_library_set_key(const char *library,
+                              const char *key,
+                              const char *new_key);
+
+/**
+ * What the models are, without loading them.
+ *
+ * @param out Set to JSON `{"name": …, "version": …, "description": …, "licence": …, "context": tokens, "language": model,
+ *            "vision": model, "encoder_bytes": …}`, where a model is `{"architecture": …, "name": …, "parameters": …,
+ *            "quantisation": …, "bits_per_weight": …, "layers": …, "width": …, "feed_forward": …, "heads": …, "kv_heads": …,
+ *            "key_width": …, "value_width": …, "trained_context": …, "vocabulary": …, "bytes": …}`.
+ */
+int32_t crane_model_info(const struct crane *crane,
+                         struct crane_text **out);
+
+/**
+ * What the language model can compute on; GPUs that crashed an earlier start are left alone and missing.
+ *
+ * @param out Set to a JSON array of `{"name": …, "description": …, "backend": …, "kind": "cpu", "gpu" or "integrated_gpu",
+ *            "memory_total": bytes, "memory_free": bytes}`.
+ */
+int32_t crane_devices(const struct crane *crane,
+                      struct crane_text **out);
+
+/**
+ * Forgets that a GPU has crashed, so that the next start tries it again.
+ *
+ * @param state The folder that `crane_options` names.
+ */
+int32_t crane_forget_gpu_crash(const char *state);
+
+/**
+ * Writes facts to a file, which appears under its name only when it is complete. It is not encrypted, and forgetting a fact
+ * does not reach it.
+ *
+ * Fails with `CRANE_NOT_FOUND` for a fact that is not there or forgotten, `CRANE_INVALID_INPUT` when the file would stand in
+ * the library's folder or in place of one that is no fact pack, `CRANE_STORAGE_FULL`; nothing is left behind then.
+ *
+ * @param options     What to take along; NULL: everything, unsigned.
+ * @param on_progress Told how far it is; may be NULL.
+ * @param user_data   Handed to the callback.
+ * @param out         Set to JSON `{"facts": …, "keys": …, "receipts": …, "bytes": …, "digest": hexadecimal}`; may be NULL.
+ */
+int32_t crane_pack_export(const struct crane *crane,
+                          const char *file,
+                          const struct crane_export_options *options,
+                          crane_progress_fn on_progress,
+                          void *user_data,
+                          struct crane_text **out);
+
+/**
+ * Compares a pack with the library: what an import with these options would find. Nothing is stored.
+ *
+ * Fails with `CRANE_PACK_CORRUPT` for a file that is damaged, altered, incomplete, wrongly signed or no pack at all,
+ * `CRANE_NOT_FOUND` where there is none, `CRANE_FINGERPRINT_MISMATCH` when its vectors come from other encoders.
+ *
+ * @param options     How to import; NULL: nobody is trusted, conflicting facts stay outside.
+ * @param on_progress Told how far it is; may be NULL.
+ * @param user_data   Handed to the callback.
+ * @param out         Set to JSON `{"origin": {"pack": hexadecimal, "signer": key or null, "trusted": …}, "new": [id…],
+ *                    "same": [id…], "conflicts": [{"fact": id, "differs": …, "with": [as in crane_fact_conflicts]}…],
+ *                    "forgotten": [id…], "forgotten_there": [id…]}`.
+ */
+int32_t crane_pack_preview(const struct crane *crane,
+                           const char *file,
+                           const struct crane_import_options *options,
+                           crane_progress_fn on_progress,
+                           void *user_data,
+                           struct crane_text **out);
+
+/**
+ * Imports a pack: all of it or nothing, as one change that one undo takes back. Errors and arguments as in
+ * `crane_pack_preview`.
+ *
+ * @param out Set to JSON `{"change": seq or null, "added": [id…], "replaced": [id…], "superseded": [id…], "skipped": [id…],
+ *            "same": …, "forgotten": …}`; may be NULL.
+ */
+int32_t crane_pack_import(struct crane *crane,
+                          const char *file,
+                          const struct crane_import_options *options,
+                          crane_progress_fn on_progress,
+                          void *user_data,
+                          struct crane_text **out);
+
+/**
+ * What a pack says of these facts, in the order in which they were stated. Nothing is stored, and the whole pack is verified
+ * first; errors as in `crane_pack_preview`.
+ *
+ * @param facts The ids of the facts; NULL: all.
+ * @param count How many ids there are.
+ * @param out   Set to a JSON array of facts.
+ */
+int32_t crane_pack_facts(const char *file,
+                         const char *const *facts,
+                         size_t count,
+                         struct crane_text **out);
+
+/**
+ * Copies a new random key to sign packs with into `buffer`, with a NUL at its end. Wipe it when it is in the system's
+ * keystore.
+ *
+ * @param size Bytes of the buffer, at least `CRANE_KEY_SIZE`.
+ */
+int32_t crane_signing_key_generate(char *buffer, size_t size);
+
+/**
+ * Copies the half of a signing key that others may know into `buffer`, with a NUL at its end: whoever trusts it trusts the
+ * packs that are signed with the key.
+ *
+ * @param size Bytes of the buffer, at least `CRANE_KEY_SIZE`.
+ */
+int32_t crane_public_key(const char *signing_key,
+                         char *buffer,
+                         size_t size);
+
+/**
  * Verifies the models and opens the library. No model is loaded yet.
  *
  * @param options What to open.
@@ -612,6 +927,11 @@ int32_t crane_key_generate(char *buffer,
                            size_t size);
 
 /**
+ * Whether this build can encrypt libraries: 1 or 0.
+ */
+int32_t crane_has_encryption(void);
+
+/**
  * Ends every question with `CRANE_CLOSED`, waits for them, frees the models and closes the library. Any use afterwards
  * gives `CRANE_CLOSED`; closing again does nothing. Called by a callback it returns at once, and the end of that
  * callback's question does the rest.
@@ -627,9 +947,15 @@ int32_t crane_free(struct crane *crane);
 /**
  * Loads every model now, so that the first question need not wait for it.
  *
- * @param cancel Ends the wait with `CRANE_CANCELLED`; the models go on loading. May be NULL.
+ * @param cancel      Ends the wait with `CRANE_CANCELLED`; the models go on loading. May be NULL.
+ * @param on_progress Told how far it is, never less than before, and 1 in the end; anything but 0 ends the wait, as `cancel`
+ *                    does. May be NULL.
+ * @param user_data   Handed to the callback.
  */
-int32_t crane_warm_up(struct crane *crane, const struct crane_cancel *cancel);
+int32_t crane_warm_up(struct crane *crane,
+                      const struct crane_cancel *cancel,
+                      crane_progress_fn on_progress,
+                      void *user_data);
 
 /**
  * Gives memory back. Nothing that runs is interrupted: what it uses is given back when it ends.
@@ -758,6 +1084,11 @@ int32_t crane_key_generate(char *buffer,
                            size_t size);
 
 /**
+ * Whether this build can encrypt libraries: 1 or 0.
+ */
+int32_t crane_has_encryption(void);
+
+/**
  * Ends every question with `CRANE_CLOSED`, waits for them, frees the models and closes the library. Any use afterwards
  * gives `CRANE_CLOSED`; closing again does nothing. Called by a callback it returns at once, and the end of that
  * callback's question does the rest.
@@ -773,9 +1104,15 @@ int32_t crane_free(struct crane *crane);
 /**
  * Loads every model now, so that the first question need not wait for it.
  *
- * @param cancel Ends the wait with `CRANE_CANCELLED`; the models go on loading. May be NULL.
+ * @param cancel      Ends the wait with `CRANE_CANCELLED`; the models go on loading. May be NULL.
+ * @param on_progress Told how far it is, never less than before, and 1 in the end; anything but 0 ends the wait, as `cancel`
+ *                    does. May be NULL.
+ * @param user_data   Handed to the callback.
  */
-int32_t crane_warm_up(struct crane *crane, const struct crane_cancel *cancel);
+int32_t crane_warm_up(struct crane *crane,
+                      const struct crane_cancel *cancel,
+                      crane_progress_fn on_progress,
+                      void *user_data);
 
 /**
  * Gives memory back. Nothing that runs is interrupted: what it uses is given back when it ends.
@@ -807,6 +1144,33 @@ int32_t crane_memory_usage(const struct crane *crane,
  * "not_built_in"}`, each null until it is loaded.
  */
 int32_t crane_backends(const struct crane *crane, struct crane_text **out);
+
+/**
+ * What the models are, without loading them.
+ *
+ * @param out Set to JSON `{"name": …, "version": …, "description": …, "licence": …, "context": tokens, "language": model,
+ *            "vision": model, "encoder_bytes": …}`, where a model is `{"architecture": …, "name": …, "parameters": …,
+ *            "quantisation": …, "bits_per_weight": …, "layers": …, "width": …, "feed_forward": …, "heads": …, "kv_heads": …,
+ *            "key_width": …, "value_width": …, "trained_context": …, "vocabulary": …, "bytes": …}`.
+ */
+int32_t crane_model_info(const struct crane *crane,
+                         struct crane_text **out);
+
+/**
+ * What the language model can compute on; GPUs that crashed an earlier start are left alone and missing.
+ *
+ * @param out Set to a JSON array of `{"name": …, "description": …, "backend": …, "kind": "cpu", "gpu" or "integrated_gpu",
+ *            "memory_total": bytes, "memory_free": bytes}`.
+ */
+int32_t crane_devices(const struct crane *crane,
+                      struct crane_text **out);
+
+/**
+ * Forgets that a GPU has crashed, so that the next start tries it again.
+ *
+ * @param state The folder that `crane_options` names.
+ */
+int32_t crane_forget_gpu_crash(const char *state);
 
 /**
  * Stores a correction under its photos and texts. It is on disk and in force when this returns.
@@ -907,6 +1271,20 @@ int32_t crane_fact_search(const struct crane *crane, const char *words, uint32_t
 int32_t crane_history(const struct crane *crane, const char *id, uint32_t limit, struct crane_text **out);
 
 /**
+ * A fact as it was right after a change of the history; `CRANE_NOT_FOUND` where it did not exist then, or is forgotten.
+ *
+ * @param seq The change's `seq`, see `crane_history`.
+ * @param out Set to the fact as JSON; may be NULL.
+ */
+int32_t crane_fact_as_of(const struct crane *crane, const char *id, int64_t seq, struct crane_text **out);
+
+/**
+ * Makes a fact what it was right after a change of the history. That is a change of its own, which an undo takes back.
+ * Arguments and errors as in `crane_fact_as_of`.
+ */
+int32_t crane_fact_restore(struct crane *crane, const char *id, int64_t seq, struct crane_text **out);
+
+/**
  * Takes back the newest change that stands; every fact it touched is exactly as it was.
  *
  * @param out Set to the change as JSON, as in `crane_history`; to `null` when there was none. May be NULL.
@@ -958,6 +1336,189 @@ int32_t crane_ask(struct crane *crane,
                   crane_event_fn on_event,
                   void *user_data,
                   struct crane_text **out);
+
+/**
+ * Writes facts to a file, which appears under its name only when it is complete. It is not encrypted, and forgetting a fact
+ * does not reach it.
+ *
+ * Fails with `CRANE_NOT_FOUND` for a fact that is not there or forgotten, `CRANE_INVALID_INPUT` when the file would stand in
+ * the library's folder or in place of one that is no fact pack, `CRANE_STORAGE_FULL`; nothing is left behind then.
+ *
+ * @param options     What to take along; NULL: everything, unsigned.
+ * @param on_progress Told how far it is; may be NULL.
+ * @param user_data   Handed to the callback.
+ * @param out         Set to JSON `{"facts": …, "keys": …, "receipts": …, "bytes": …, "digest": hexadecimal}`; may be NULL.
+ */
+int32_t crane_pack_export(const struct crane *crane,
+                          const char *file,
+                          const struct crane_export_options *options,
+                          crane_progress_fn on_progress,
+                          void *user_data,
+                          struct crane_text **out);
+
+/**
+ * Compares a pack with the library: what an import with these options would find. Nothing is stored.
+ *
+ * Fails with `CRANE_PACK_CORRUPT` for a file that is damaged, altered, incomplete, wrongly signed or no pack at all,
+ * `CRANE_NOT_FOUND` where there is none, `CRANE_FINGERPRINT_MISMATCH` when its vectors come from other encoders.
+ *
+ * @param options     How to import; NULL: nobody is trusted, conflicting facts stay outside.
+ * @param on_progress Told how far it is; may be NULL.
+ * @param user_data   Handed to the callback.
+ * @param out         Set to JSON `{"origin": {"pack": hexadecimal, "signer": key or null, "trusted": …}, "new": [id…],
+ *                    "same": [id…], "conflicts": [{"fact": id, "differs": …, "with": [as in crane_fact_conflicts]}…],
+ *                    "forgotten": [id…], "forgotten_there": [id…]}`.
+ */
+int32_t crane_pack_preview(const struct crane *crane,
+                           const char *file,
+                           const struct crane_import_options *options,
+                           crane_progress_fn on_progress,
+                           void *user_data,
+                           struct crane_text **out);
+
+/**
+ * Imports a pack: all of it or nothing, as one change that one undo takes back. Errors and arguments as in
+ * `crane_pack_preview`.
+ *
+ * @param out Set to JSON `{"change": seq or null, "added": [id…], "replaced": [id…], "superseded": [id…], "skipped": [id…],
+ *            "same": …, "forgotten": …}`; may be NULL.
+ */
+int32_t crane_pack_import(struct crane *crane,
+                          const char *file,
+                          const struct crane_import_options *options,
+                          crane_progress_fn on_progress,
+                          void *user_data,
+                          struct crane_text **out);
+
+/**
+ * What a pack says of these facts, in the order in which they were stated. Nothing is stored, and the whole pack is verified
+ * first; errors as in `crane_pack_preview`.
+ *
+ * @param facts The ids of the facts; NULL: all.
+ * @param count How many ids there are.
+ * @param out   Set to a JSON array of facts.
+ */
+int32_t crane_pack_facts(const char *file,
+                         const char *const *facts,
+                         size_t count,
+                         struct crane_text **out);
+
+/**
+ * Copies a new random key to sign packs with into `buffer`, with a NUL at its end. Wipe it when it is in the system's
+ * keystore.
+ *
+ * @param size Bytes of the buffer, at least `CRANE_KEY_SIZE`.
+ */
+int32_t crane_signing_key_generate(char *buffer, size_t size);
+
+/**
+ * Copies the half of a signing key that others may know into `buffer`, with a NUL at its end: whoever trusts it trusts the
+ * packs that are signed with the key.
+ *
+ * @param size Bytes of the buffer, at least `CRANE_KEY_SIZE`.
+ */
+int32_t crane_public_key(const char *signing_key,
+                         char *buffer,
+                         size_t size);
+
+/**
+ * Checks database, history, full text, index files and vectors of a library against each other. Nothing is changed, and a
+ * finding is no error. The library may be in use meanwhile, and need not be one that can be opened.
+ *
+ * Fails with `CRANE_NOT_FOUND` where there is none, `CRANE_LIBRARY_CORRUPT` where the database can't even be looked into,
+ * `CRANE_WRONG_KEY`.
+ *
+ * @param library     The library's folder.
+ * @param key         Its key, if it is encrypted; else NULL.
+ * @param on_progress Told how far it is; may be NULL.
+ * @param user_data   Handed to the callback.
+ * @param out         Set to JSON `{"facts": …, "keys": …, "changes": …, "index_rows": …, "findings": [{"part": …, "severity":
+ *                    "untidy", "derived" or "damaged", "what": …, "count": …, "facts": [id…]}…]}`, the worst finding first.
+ */
+int32_t crane_library_check(const char *library,
+                            const char *key,
+                            crane_progress_fn on_progress,
+                            void *user_data,
+                            struct crane_text **out);
+
+/**
+ * Checks a library and makes anew what is derived and wrong: SQLite's indexes, full text, index files; and tidies up. Facts,
+ * keys and history are never touched. A second check follows, of which the callback is told from 0 again.
+ *
+ * Arguments and errors as in `crane_library_check`; `CRANE_LIBRARY_LOCKED` while it is open for writing.
+ *
+ * @param out Set to JSON `{"before": report, "done": ["lookup", "full_text", "index", "folder"], "after": report}`, with
+ *            reports as in `crane_library_check`; may be NULL.
+ */
+int32_t crane_library_repair(const char *library,
+                             const char *key,
+                             crane_progress_fn on_progress,
+                             void *user_data,
+                             struct crane_text **out);
+
+/**
+ * Saves what can be read of a damaged library into a new one with the same key. The damaged one stays as it is.
+ *
+ * Arguments as in `crane_library_check`. Fails with `CRANE_NOT_FOUND` where there is no library, `CRANE_INVALID_INPUT` when
+ * `into` holds anything, `CRANE_LIBRARY_CORRUPT` when nothing could be read, `CRANE_WRONG_KEY`; nothing is left at `into`
+ * then.
+ *
+ * @param into   The new library's folder, which must be empty or missing.
+ * @param models The models' folder; needed only where the damaged library no longer says which models its vectors come from.
+ *               May be NULL.
+ * @param out    Set to JSON `{"facts": …, "facts_from_history": …, "facts_without_keys": …, "lost_facts": …, "keys": …,
+ *               "keys_from_index": …, "lost_keys": …, "lost_pasts": …, "receipts": …}`; may be NULL.
+ */
+int32_t crane_library_salvage(const char *library,
+                              const char *key,
+                              const char *into,
+                              const char *models,
+                              crane_progress_fn on_progress,
+                              void *user_data,
+                              struct crane_text **out);
+
+/**
+ * Makes every vector of a library anew with other models, where `crane_open` says `CRANE_FINGERPRINT_MISMATCH`. It is all or
+ * nothing.
+ *
+ * Photos of which the library keeps no copy can't be read again. Unless they may be erased, they are refused with
+ * `CRANE_INVALID_INPUT`; facts stay, and one that nothing finds any more is disabled. Arguments as in `crane_library_check`;
+ * `CRANE_LIBRARY_LOCKED` while it is open for writing.
+ *
+ * @param models           The models' folder.
+ * @param erase_unreadable Not 0: keys that can't be read again are erased.
+ * @param out              Set to JSON `{"keys": …, "projected": …, "erased": [[id, key]…], "disabled": [id…]}`; may be NULL.
+ */
+int32_t crane_library_reembed(const char *library,
+                              const char *key,
+                              const char *models,
+                              int32_t erase_unreadable,
+                              crane_progress_fn on_progress,
+                              void *user_data,
+                              struct crane_text **out);
+
+/**
+ * Whether a library is encrypted.
+ *
+ * @param out Set to JSON `true` or `false`; `false` where there is no library.
+ */
+int32_t crane_library_is_encrypted(const char *library, struct crane_text **out);
+
+/**
+ * Encrypts a library with a key, or with another one than before, or makes it a plain one. Until it is done the library stays
+ * as it was, whatever happens. Keep the new key before this is called: without it the library can't be read.
+ *
+ * Fails with `CRANE_WRONG_KEY` when `key` is not the library's, or this build has no encryption (see `crane_has_encryption`);
+ * `CRANE_LIBRARY_LOCKED` while it is open anywhere, also for reading; `CRANE_INVALID_INPUT` for a key that is none, or when
+ * there is neither an old key nor a new one; `CRANE_NOT_FOUND`, `CRANE_STORAGE_FULL`.
+ *
+ * @param library The library's folder.
+ * @param key     Its key until now; NULL: it is plain.
+ * @param new_key Its key from now on, `cranekey1:` and 64 hexadecimal digits; NULL: it will be plain.
+ */
+int32_t crane_library_set_key(const char *library,
+                              const char *key,
+                              const char *new_key);
 
 #ifdef __cplusplus
 }  // extern "C"

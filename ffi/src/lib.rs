@@ -13,9 +13,13 @@ mod shared;
 
 #[cfg(feature = "uniffi")]
 pub use objects::{
-    Answer, AnswerEvent, AnswerListener, AnswerTask, Backends, Conflict, Crane, CraneError, Decision, Fact, FactFilter,
-    FactState, Finish, HistoryEntry, Hit, ListenerError, MemoryUsage, NewFact, OpenOptions, Origin, PassReason,
-    Preview, Question, Receipt, ReplyTrace, Route, StageTimes, Trace, TrimLevel, error_codes, generate_key, version,
+    Answer, AnswerEvent, AnswerListener, AnswerTask, Backends, BundleInfo, CheckReport, Conflict, Crane, CraneError,
+    Decision, Device, DeviceKind, ExportOptions, ExportReport, Fact, FactFilter, FactLibrary, FactState, Finding,
+    Finish, HistoryEntry, Hit, ImportConflict, ImportOptions, ImportPreview, ImportReport, LibraryPart, ListenerError,
+    MemoryUsage, ModelInfo, NewFact, OnConflict, OpenOptions, Origin, PassReason, Preview, ProgressListener, Question,
+    Receipt, ReembedReport, RepairReport, Repaired, ReplyTrace, Route, SalvageReport, Severity, StageTimes, Trace,
+    TrimLevel, error_codes, forget_gpu_crash, generate_key, generate_signing_key, has_encryption, pack_facts,
+    public_key, version,
 };
 
 #[cfg(feature = "uniffi")]

@@ -1,9 +1,11 @@
 //! The contract (`tests/contract`) through the objects that uniffi hands to other languages, and through a C program.
-#![cfg(all(feature = "uniffi", feature = "onnx", feature = "llama"))]
+#![cfg(feature = "uniffi")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is the report; what is skipped is said")]
 
 #[path = "contract/check.rs"]
 mod check;
+#[path = "contract/object_steps.rs"]
+mod object_steps;
 #[path = "contract/objects.rs"]
 mod objects;
 #[path = "contract/program.rs"]

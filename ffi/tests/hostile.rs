@@ -65,7 +65,7 @@ fn try_open(folder: &Path) -> Result<Arc<Crane>, CraneError> {
 
 fn question() -> Question {
     let text = "Who is the founder of Progeal?".into();
-    Question { text, image: None, thought_tokens: None, answer_tokens: None, temperature: None, seed: 0 }
+    Question { text, image: None, source: None, thought_tokens: None, answer_tokens: None, temperature: None, seed: 0 }
 }
 
 fn fact() -> NewFact {

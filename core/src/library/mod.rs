@@ -339,7 +339,7 @@ fn checkpoint(connection: &Connection) -> Result<()> {
 }
 
 /// Now, Unix milliseconds.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -151,6 +151,7 @@ impl Bench {
         let (embedding, raw) = key(RawEmbedding(vec![0.0]));
         let images = photo.then_some(ImageKey { raw, embedding, thumbnail: None }).into_iter().collect();
         let fact = NewFact { statement: statement.into(), target: Some(target.into()), ..NewFact::default() };
+        let fact = NewFact { source: Some("a plaque".into()), ..fact };
         self.library.add(NewRecord { fact, images, texts }).unwrap()
     }
 
@@ -225,6 +226,19 @@ fn a_preview_leaves_the_language_model_alone() {
 }
 
 #[test]
+fn a_question_may_ask_for_facts_of_one_source() {
+    let bench = Bench::new("unused");
+    let fact = bench.tell("This is in Oxford.", "Oxford", true);
+    let preview = |source: &str| {
+        let image = Some(PHOTO.to_vec());
+        let question = Question { text: "Where?".into(), image, source: Some(source.into()), ..Question::default() };
+        preview(&bench.pipeline(), &question, &CancelToken::new()).unwrap().trace.decision
+    };
+    assert_eq!(preview("a plaque").fired(), Some(fact.id));
+    assert_eq!(preview("a Plaque"), Decision::Pass { reason: PassReason::EmptyIndex });
+}
+
+#[test]
 fn questions_have_limits() {
     let bench = Bench::new("unused");
     for text in [String::new(), " \n\t".into(), "a".repeat(8_001), "é".repeat(100_000)] {
@@ -237,6 +251,10 @@ fn questions_have_limits() {
     for options in [none, temperature(-0.1), temperature(2.1), temperature(f32::NAN)] {
         let question = Question { text: "Why?".into(), options, ..Question::default() };
         assert_eq!(check_question(&question).unwrap_err().kind(), ErrorKind::InvalidInput, "{options:?}");
+    }
+    for source in ["", " ", &"a".repeat(501)] {
+        let question = Question { text: "Why?".into(), source: Some(source.into()), ..Question::default() };
+        assert_eq!(check_question(&question).unwrap_err().kind(), ErrorKind::InvalidInput);
     }
     assert!(!bench.models.expected.load(Ordering::Relaxed), "nothing loads for a question that can't be asked");
     assert!(check_question(&Question { text: "é".repeat(8_000), ..Question::default() }).is_ok());

@@ -149,8 +149,9 @@ impl Runtime {
     /// What the models are, without loading them.
     ///
     /// # Errors
-    /// See [`Bundle::info`].
+    /// See [`Bundle::info`]; `Closed`.
     pub fn model_info(&self) -> Result<BundleInfo> {
+        self.inner.lifecycle.check()?;
         self.inner.bundle.info()
     }
 

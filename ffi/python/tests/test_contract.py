@@ -65,15 +65,16 @@ class Runner:
 
     def __init__(self, test, folder):
         self.test, self.folder = test, folder
-        self.runtime, self.ids, self.names = None, {}, {}
+        self.runtime, self.ids_by_name, self.names = None, {}, {}
 
     def run(self, step):
-        if "needs" in step:
+        if step.get("needs") not in (None, "encryption" if crane.has_encryption() else "no_encryption"):
             return
         if step["do"] == "parallel":
             return self.parallel(step)
         try:
-            outcome = getattr(self, step["do"])(step)
+            # `import` alone can't be a method's name.
+            outcome = getattr(self, {"import": "import_"}.get(step["do"], step["do"]))(step)
         except crane.CraneError as error:
             name = next(name for name, kind in ERRORS.items() if kind == type(error).__name__)
             outcome = {"error": name, "code": crane.error_code(error)}
@@ -102,19 +103,20 @@ class Runner:
             raise failures[0]
 
     def id(self, step):
-        return self.ids.get(step["id"], step["id"]) if isinstance(step["id"], str) else text(step["id"])
+        return self.ids_by_name.get(step["id"], step["id"]) if isinstance(step["id"], str) else text(step["id"])
 
     def name(self, id):
         return self.names.get(id, id)
 
     def told(self, step, fact):
-        self.ids[step["as"]], self.names[fact.id] = fact.id, step["as"]
+        self.ids_by_name[step["as"]], self.names[fact.id] = fact.id, step["as"]
         return self.fact(fact)
 
     def fact(self, fact):
         keys = "statement subject target source note valid_from valid_until image_keys text_keys".split()
         outcome = {key: getattr(fact, key) for key in keys}
         outcome["id"], outcome["state"] = self.name(fact.id), fact.state.name.lower()
+        outcome["trusted"] = fact.origin and fact.origin.trusted
         outcome["supersedes"] = fact.supersedes and self.name(fact.supersedes)
         return outcome
 
@@ -133,8 +135,17 @@ class Runner:
         return {"fired": fired and self.name(fired), "reason": reason, "route": route, "hits": len(answer.trace.hits)}
 
     def open(self, step):
-        models, library = ROOT / step.get("models", "models/tiny"), self.folder / step.get("library", "library")
-        self.runtime = crane.Crane(models, library, read_only=step.get("read_only", False))
+        models, library = self.models(step), self.folder / step.get("library", "library")
+        self.runtime = crane.Crane(models, library, key=step.get("key"), read_only=step.get("read_only", False))
+        return {}
+
+    def models(self, step):
+        return ROOT / step.get("models", "models/tiny")
+
+    def put(self, step):
+        file, content = self.folder / step["file"], photo(step["content"])
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
         return {}
 
     def close(self, step):
@@ -190,7 +201,8 @@ class Runner:
         return self.change(self.runtime.redo())
 
     def preview(self, step):
-        return self.traced(self.runtime.preview(text(step["question"]), self.image(step)))
+        question, source = text(step["question"]), text(step.get("source"))
+        return self.traced(self.runtime.preview(question, self.image(step), source=source))
 
     def image(self, step):
         return photo(step["image"]) if "image" in step else None
@@ -201,7 +213,8 @@ class Runner:
             order, pieces, answer = self.listen(step, question, image)
         else:
             options = {key: step[key] for key in ("thought_tokens", "temperature") if key in step}
-            with self.runtime.stream(question, image, crane.AskOptions(**options)) as stream:
+            source = text(step.get("source"))
+            with self.runtime.stream(question, image, crane.AskOptions(**options), source=source) as stream:
                 order, pieces = self.heard(stream)
                 answer = stream.answer()
         thoughts = order.count("think")
@@ -255,9 +268,116 @@ class Runner:
         else:
             raise RuntimeError("thrown on purpose")
 
-    def warm_up(self, step):
-        self.runtime.warm_up()
+    def as_of(self, step):
+        return self.fact(self.runtime.as_of(self.id(step), step["seq"]))
+
+    def restore(self, step):
+        return self.fact(self.runtime.restore(self.id(step), step["seq"]))
+
+    def ids(self, step):
+        return [self.ids_by_name.get(name, name) for name in step["ids"]] if "ids" in step else None
+
+    def watched(self, step, work):
+        """Listens as the step wants, and tells whether what was heard makes sense."""
+        shares = []
+
+        def on_progress(share):
+            shares.append(share)
+            if step["progress"] == "throw":
+                raise crane.CraneError.Cancelled("thrown on purpose")
+
+        outcome = work(on_progress if "progress" in step else None)
+        if "progress" in step:
+            outcome["progress"] = all(0 <= share <= 1 for share in shares) and shares[-1:] == [1]
+        return outcome
+
+    def export(self, step):
+        def work(told):
+            options = {"facts": self.ids(step), "signing_key": step.get("signing_key"), "on_progress": told}
+            report = self.runtime.export_pack(self.folder / step["file"], **options)
+            return {"exported": report.facts, "keys": report.keys, "receipts": report.receipts}
+
+        return self.watched(step, work)
+
+    def preview_pack(self, step):
+        def work(told):
+            trusted = step.get("trusted", [])
+            found = self.runtime.preview_pack(self.folder / step["file"], trusted=trusted, on_progress=told)
+            conflicts = [self.name(conflict.fact) for conflict in found.conflicts]
+            outcome = {"signer": found.origin.signer, "trusted": found.origin.trusted, "conflicts": conflicts}
+            return {**outcome, "new": self.name_all(found.new), "same": self.name_all(found.same)}
+
+        return self.watched(step, work)
+
+    def name_all(self, ids):
+        return [self.name(id) for id in ids]
+
+    def import_(self, step):
+        def work(told):
+            options = {"trusted": step.get("trusted", []), "on_progress": told}
+            if "on_conflict" in step:
+                options["on_conflict"] = crane.OnConflict[step["on_conflict"].upper()]
+            report = self.runtime.import_pack(self.folder / step["file"], **options)
+            kinds = ("added", "replaced", "superseded", "skipped")
+            return {kind: self.name_all(getattr(report, kind)) for kind in kinds}
+
+        return self.watched(step, work)
+
+    def pack_facts(self, step):
+        return self.facts(crane.pack_facts(self.folder / step["file"], self.ids(step) or []))
+
+    def public_key(self, step):
+        return {"public_key": crane.public_key(step["signing_key"])}
+
+    def model_info(self, step):
+        info = self.runtime.model_info()
+        outcome = {"name": info.name, "context": info.context}
+        return {**outcome, "language": info.language.architecture, "vision": info.vision.architecture}
+
+    def devices(self, step):
+        return {"cpu": any(device.kind == crane.DeviceKind.CPU for device in self.runtime.devices())}
+
+    def library(self, step):
+        return crane.FactLibrary(self.folder / step.get("library", "library"), step.get("key"))
+
+    def checked(self, report):
+        worst = report.findings[0].severity.name.lower() if report.findings else None
+        found = [finding.part.name.lower() for finding in report.findings]
+        return {"checked": report.facts, "worst": worst, "found": found}
+
+    def check(self, step):
+        return self.watched(step, lambda told: self.checked(self.library(step).check(told)))
+
+    def repair(self, step):
+        def work(told):
+            report = self.library(step).repair(told)
+            return {**self.checked(report.after), "done": [done.name.lower() for done in report.done]}
+
+        return self.watched(step, work)
+
+    def salvage(self, step):
+        def work(told):
+            report = self.library(step).salvage(self.folder / step["into"], self.models(step), told)
+            return {"saved": report.facts, "lost": report.lost_facts}
+
+        return self.watched(step, work)
+
+    def reembed(self, step):
+        def work(told):
+            report = self.library(step).reembed(self.models(step), on_progress=told)
+            return {"keys": report.keys, "projected": report.projected}
+
+        return self.watched(step, work)
+
+    def is_encrypted(self, step):
+        return {"encrypted": self.library(step).is_encrypted()}
+
+    def set_key(self, step):
+        self.library(step).set_key(step.get("new_key"))
         return {}
+
+    def warm_up(self, step):
+        return self.watched(step, lambda told: self.runtime.warm_up(told) or {})
 
     def background(self, step):
         self.runtime.on_background()

@@ -10,8 +10,10 @@ use crate::shared::parse_id;
 
 /// Most bytes of one text. More than any text may have: a text without its NUL is not followed far.
 const MAX_TEXT_BYTES: usize = 64 << 10;
-/// Most entries of one array.
-const MAX_ENTRIES: usize = 1_000;
+/// Most entries of one array, where they are not facts.
+pub(super) const MAX_ENTRIES: usize = 1_000;
+/// Most facts that one call may name: as many as a pack may hold.
+const MAX_FACTS: usize = 1_000_000;
 
 pub(super) fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidInput, message)
@@ -91,6 +93,15 @@ pub(super) unsafe fn fact_id(from: *const c_char) -> Result<FactId> {
     parse_id(&unsafe { text("fact's id", from) }?)
 }
 
+/// Reads the ids of several facts.
+///
+/// # Safety
+/// `first` is null or points to `count` texts, each as in [`optional_text`].
+pub(super) unsafe fn fact_ids(first: *const *const c_char, count: usize) -> Result<Vec<FactId>> {
+    // SAFETY: the caller promises it.
+    unsafe { entries("facts", first, count, MAX_FACTS)?.iter().map(|id| fact_id(*id)).collect() }
+}
+
 /// Reads a photo's bytes.
 ///
 /// # Safety
@@ -114,9 +125,9 @@ pub(super) unsafe fn photo(data: *const u8, size: usize) -> Result<Option<Vec<u8
 ///
 /// # Safety
 /// `first` is null or points to `count` entries that live while they are used.
-pub(super) unsafe fn entries<'a, T>(name: &str, first: *const T, count: usize) -> Result<&'a [T]> {
-    if count > MAX_ENTRIES {
-        return Err(invalid(format!("{count} {name}: that is more than any fact may have")));
+pub(super) unsafe fn entries<'a, T>(name: &str, first: *const T, count: usize, most: usize) -> Result<&'a [T]> {
+    if count > most {
+        return Err(invalid(format!("{count} {name}: at most {most} are allowed")));
     }
     if count == 0 {
         return Ok(&[]);
@@ -150,6 +161,15 @@ pub(super) unsafe fn place<'a, T>(to: *mut *mut T) -> Result<&'a mut *mut T> {
         *to = std::ptr::null_mut();
         Ok(&mut *to)
     }
+}
+
+/// Empties a place for a result that may be left out.
+///
+/// # Safety
+/// `to` is null or points to a pointer that may be written.
+pub(super) unsafe fn clear<T>(to: *mut *mut T) -> Result<()> {
+    // SAFETY: the caller promises it.
+    if to.is_null() { Ok(()) } else { unsafe { place(to) }.map(drop) }
 }
 
 /// Copies a text with a NUL into `size` bytes, as much of it as fits without cutting a character; returns its length.

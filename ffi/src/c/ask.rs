@@ -5,7 +5,7 @@ use std::ffi::{CString, c_char, c_void};
 use crane_core::{AnswerEvent, CancelToken, Result};
 use serde_json::json;
 
-use super::args::{place, read_struct};
+use super::args::{clear, place, read_struct};
 use super::handle::{Kind, Table};
 use super::options::CQuestion;
 use super::runtime::{Crane, runtime};
@@ -19,8 +19,9 @@ pub struct Cancel {
 
 static TOKENS: Table<Cancel, CancelToken> = Table::new(Kind::Cancel);
 
+/// The token behind a handle; NULL: one that nobody sets.
 pub(super) fn token(cancel: *const Cancel) -> Result<CancelToken> {
-    TOKENS.get(cancel)
+    if cancel.is_null() { Ok(CancelToken::new()) } else { TOKENS.get(cancel) }
 }
 
 /// It is clear which index is searched; JSON: `"image"` or `"text"`.
@@ -61,7 +62,7 @@ pub unsafe extern "C" fn crane_cancel_new(out: *mut *mut Cancel) -> i32 {
 /// Ends every question that was asked, or will be asked, with this handle: soon, and at its next batch. It stays set.
 #[unsafe(no_mangle)]
 pub extern "C" fn crane_cancel_set(cancel: *const Cancel) -> i32 {
-    guard(|| token(cancel).map(|token| token.cancel()))
+    guard(|| TOKENS.get(cancel).map(|token| token.cancel()))
 }
 
 /// Frees the handle, which cancels nothing. NULL is fine; freed before gives `CRANE_INVALID_INPUT`.
@@ -102,11 +103,9 @@ pub unsafe extern "C" fn crane_ask(
 ) -> i32 {
     // SAFETY: the caller promises what the header asks.
     guard(|| unsafe {
-        if !out.is_null() {
-            place(out)?;
-        }
+        clear(out)?;
         let runtime = runtime(crane)?;
-        let token = if cancel.is_null() { CancelToken::new() } else { token(cancel)? };
+        let token = token(cancel)?;
         let question = read_struct("question", question)?.read()?;
         let mut tell = |event: AnswerEvent| {
             // Whoever has cancelled is told of the end only.

@@ -8,12 +8,12 @@ use crane_core::library::{FactFilter, Receipt};
 use crane_core::{Fact, FactId, NewFact, Result, Runtime};
 use serde_json::json;
 
-use super::args::{fact_id, optional_text, place, read_struct, text};
+use super::args::{clear, fact_id, optional_text, place, read_struct, text};
 use super::options::{CNewFact, Filter};
 use super::runtime::{Crane, runtime};
 use super::status::guard;
 use super::text::{Text, hand_out};
-use crate::shared::{hex, parse_id, writable};
+use crate::shared::{existing, hex, parse_id, writable};
 
 /// Stores a correction under its photos and texts. It is on disk and in force when this returns.
 ///
@@ -170,6 +170,34 @@ pub unsafe extern "C" fn crane_history(crane: *const Crane, id: *const c_char, l
     })
 }
 
+/// A fact as it was right after a change of the history; `CRANE_NOT_FOUND` where it did not exist then, or is forgotten.
+///
+/// @param seq The change's `seq`, see `crane_history`.
+/// @param out Set to the fact as JSON; may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn crane_fact_as_of(
+    crane: *const Crane,
+    id: *const c_char,
+    seq: i64,
+    out: *mut *mut Text,
+) -> i32 {
+    // SAFETY: the caller promises what the header asks.
+    unsafe { change(crane, id, out, |runtime, id| existing(runtime)?.as_of(id, seq)) }
+}
+
+/// Makes a fact what it was right after a change of the history. That is a change of its own, which an undo takes back.
+/// Arguments and errors as in `crane_fact_as_of`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn crane_fact_restore(
+    crane: *mut Crane,
+    id: *const c_char,
+    seq: i64,
+    out: *mut *mut Text,
+) -> i32 {
+    // SAFETY: the caller promises what the header asks.
+    unsafe { change(crane, id, out, |runtime, id| writable(runtime)?.restore(id, seq)) }
+}
+
 /// Takes back the newest change that stands; every fact it touched is exactly as it was.
 ///
 /// @param out Set to the change as JSON, as in `crane_history`; to `null` when there was none. May be NULL.
@@ -228,13 +256,4 @@ unsafe fn change(
         let runtime = runtime(crane)?;
         hand_out(out, &work(&runtime, fact_id(id)?)?)
     })
-}
-
-/// Empties a place for a result that may be left out.
-///
-/// # Safety
-/// `out` is null or points to a pointer that may be written.
-unsafe fn clear(out: *mut *mut Text) -> Result<()> {
-    // SAFETY: the caller promises it.
-    if out.is_null() { Ok(()) } else { unsafe { place(out) }.map(drop) }
 }

@@ -5,10 +5,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crane_core::library::FactFilter;
-use crane_core::{AskOptions, FactState, LibraryKey, NewFact, OpenOptions, Question, Result};
+use crane_core::library::pack::{ExportOptions, ImportOptions, OnConflict, SecretKey};
+use crane_core::{AskOptions, FactState, NewFact, OpenOptions, Question, Result};
 use zeroize::Zeroizing;
 
-use super::args::{self, Sized32, invalid, optional_number, optional_text, photo, text};
+use super::args::{self, MAX_ENTRIES, Sized32, invalid, optional_number, optional_text, photo, text};
+use crate::shared::{parse_key, parse_public_key};
 
 /// What to open, and how. Begin with `CRANE_OPTIONS_INIT`.
 #[derive(Clone, Copy)]
@@ -99,6 +101,8 @@ pub struct CQuestion {
     pub thought_tokens: i32,
     /// Above 0, up to 2: tokens are drawn by chance; -1: always the likeliest; 0: as the bundle has it.
     pub temperature: f32,
+    /// Only facts with exactly this source may fire, 1 to 500 characters; NULL: all may.
+    pub source: *const c_char,
 }
 
 /// Which facts a list holds. Begin with `CRANE_FILTER_INIT`.
@@ -120,6 +124,49 @@ pub struct Filter {
     /// Most facts to return; 0: all.
     pub limit: u32,
 }
+
+/// What an export takes along. Begin with `CRANE_EXPORT_OPTIONS_INIT`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct CExportOptions {
+    /// Bytes of this struct.
+    pub struct_size: u32,
+    /// Not 0: leave out the small copies of photos, where they are kept.
+    pub without_thumbnails: i32,
+    /// Not 0: leave out what the facts said before, and when they were changed.
+    pub without_history: i32,
+    /// The ids of the facts, in whatever state; NULL: every fact that is not deleted, and the receipts of forgotten ones.
+    pub facts: *const *const c_char,
+    /// How many ids there are.
+    pub fact_count: usize,
+    /// The key that the pack is signed with, `cranesec1:` and 64 hexadecimal digits, see `crane_signing_key_generate`; NULL:
+    /// it is not signed.
+    pub signing_key: *const c_char,
+}
+
+/// How to import. Begin with `CRANE_IMPORT_OPTIONS_INIT`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct CImportOptions {
+    /// Bytes of this struct.
+    pub struct_size: u32,
+    /// What becomes of facts that something stands against: one of `CRANE_CONFLICT_…`.
+    pub on_conflict: i32,
+    /// The signers that the person trusts, each `cranepub1:` and 64 hexadecimal digits. Facts of every other pack are marked
+    /// untrusted for good.
+    pub trusted: *const *const c_char,
+    /// How many signers there are.
+    pub trusted_count: usize,
+    /// From which similarity (cosine, -1 to 1) two photos are taken for the same picture; 0: 0.95.
+    pub similarity: f32,
+}
+
+/// It stays outside.
+pub const CRANE_CONFLICT_SKIP: i32 = 0;
+/// It is added beside; where its id is taken, under a new one.
+pub const CRANE_CONFLICT_KEEP_BOTH: i32 = 1;
+/// It counts: it replaces the fact of the same id, and those it collides with become superseded.
+pub const CRANE_CONFLICT_SUPERSEDE: i32 = 2;
 
 /// Facts in force.
 pub const CRANE_STATE_ACTIVE: u32 = 1;
@@ -153,6 +200,14 @@ unsafe impl Sized32 for CQuestion {
     const AT_LEAST: usize = size_of::<Self>();
 }
 // SAFETY: as above.
+unsafe impl Sized32 for CExportOptions {
+    const AT_LEAST: usize = size_of::<Self>();
+}
+// SAFETY: as above.
+unsafe impl Sized32 for CImportOptions {
+    const AT_LEAST: usize = size_of::<Self>();
+}
+// SAFETY: as above.
 unsafe impl Sized32 for Filter {
     const AT_LEAST: usize = size_of::<Self>();
 }
@@ -177,9 +232,8 @@ impl Options {
         };
         // SAFETY: the caller promises it.
         let (key, state) = unsafe { (optional_text("key", self.key)?, optional_text("state's folder", self.state)?) };
-        let key = key.map(Zeroizing::new);
         Ok(OpenOptions {
-            key: key.map(|key| LibraryKey::parse(&key)).transpose()?,
+            key: parse_key(key)?,
             read_only: self.read_only != 0,
             keep_thumbnails: self.keep_thumbnails != 0,
             threads: NonZeroU32::new(self.threads),
@@ -199,8 +253,8 @@ impl CNewFact {
     pub(super) unsafe fn read(self) -> Result<NewFact> {
         // SAFETY: the caller promises it, of this pointer and of those it leads to.
         unsafe {
-            let photos = args::entries("photos", self.images, self.image_count)?;
-            let texts = args::entries("texts", self.texts, self.text_count)?;
+            let photos = args::entries("photos", self.images, self.image_count, MAX_ENTRIES)?;
+            let texts = args::entries("texts", self.texts, self.text_count, MAX_ENTRIES)?;
             let no_photo = || invalid("a photo has no data");
             Ok(NewFact {
                 statement: text("statement", self.statement)?,
@@ -236,7 +290,7 @@ impl CQuestion {
         // SAFETY: the caller promises it.
         unsafe {
             let (text, image) = (text("question", self.text)?, photo(self.image.data, self.image.size)?);
-            Ok(Question { text, image, options })
+            Ok(Question { text, image, source: optional_text("source", self.source)?, options })
         }
     }
 }
@@ -260,6 +314,48 @@ impl Filter {
                 offset: self.offset,
                 limit: (self.limit > 0).then_some(self.limit),
             })
+        }
+    }
+}
+
+impl CExportOptions {
+    /// # Safety
+    /// The pointers are as the header asks.
+    pub(super) unsafe fn read(self) -> Result<ExportOptions> {
+        // SAFETY: the caller promises it, of this pointer and of those it leads to.
+        unsafe {
+            let facts = (!self.facts.is_null() || self.fact_count > 0)
+                .then(|| args::fact_ids(self.facts, self.fact_count))
+                .transpose()?;
+            let signer = optional_text("signing key", self.signing_key)?.map(Zeroizing::new);
+            Ok(ExportOptions {
+                facts,
+                thumbnails: self.without_thumbnails == 0,
+                history: self.without_history == 0,
+                signer: signer.map(|key| SecretKey::parse(&key)).transpose()?,
+            })
+        }
+    }
+}
+
+impl CImportOptions {
+    /// # Safety
+    /// The pointers are as the header asks.
+    pub(super) unsafe fn read(self) -> Result<ImportOptions> {
+        let on_conflict = match self.on_conflict {
+            CRANE_CONFLICT_SKIP => OnConflict::Skip,
+            CRANE_CONFLICT_KEEP_BOTH => OnConflict::KeepBoth,
+            CRANE_CONFLICT_SUPERSEDE => OnConflict::Supersede,
+            _ => return Err(invalid("on_conflict is none of CRANE_CONFLICT_…")),
+        };
+        let defaults = ImportOptions::default();
+        let similarity = if self.similarity == 0.0 { defaults.similarity } else { self.similarity };
+        // SAFETY: the caller promises it, of this pointer and of those it leads to.
+        unsafe {
+            let signers = args::entries("signers", self.trusted, self.trusted_count, MAX_ENTRIES)?;
+            let signer = |from: &*const c_char| parse_public_key(&text("signer", *from)?);
+            let trusted = signers.iter().map(signer).collect::<Result<_>>()?;
+            Ok(ImportOptions { trusted, similarity, on_conflict })
         }
     }
 }

@@ -1,14 +1,15 @@
 //! Opening, living and closing; `core/docs/LIFECYCLE.md` says what a host calls when.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use crane_core::{CancelToken, LibraryKey, Result, Runtime, TrimLevel};
+use crane_core::{LibraryKey, Result, Runtime, TrimLevel};
 
 use super::args::{copy_out, invalid, place, read_struct};
-use super::ask::Cancel;
+use super::ask::{Cancel, token};
 use super::handle::{Kind, Table};
 use super::options::Options;
+use super::progress::{ProgressCallback, shares};
 use super::status::guard;
 use super::text::{Text, hand_out};
 
@@ -46,18 +47,37 @@ pub unsafe extern "C" fn crane_open(options: *const Options, out: *mut *mut Cran
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crane_key_generate(buffer: *mut c_char, size: usize) -> i32 {
     guard(|| {
-        if buffer.is_null() || size < CRANE_KEY_SIZE {
-            return Err(invalid(format!("a key needs a buffer of {CRANE_KEY_SIZE} bytes")));
-        }
-        let key = LibraryKey::generate()?.expose().unwrap_or_default();
         // SAFETY: the caller promises `size` writable bytes.
-        unsafe { copy_out(&key, buffer, size) };
-        Ok(())
+        unsafe { hand_out_key(buffer, size, || Ok(LibraryKey::generate()?.expose().unwrap_or_default())) }
     })
 }
 
-/// Bytes of a library's key as text, with the NUL.
+/// Whether this build can encrypt libraries: 1 or 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn crane_has_encryption() -> i32 {
+    i32::from(LibraryKey::SUPPORTED)
+}
+
+/// Bytes of any key as text, with the NUL.
 pub const CRANE_KEY_SIZE: usize = 75;
+
+/// Copies a key as text into a buffer that has room for it.
+///
+/// # Safety
+/// `buffer` is null or points to `size` writable bytes.
+pub(super) unsafe fn hand_out_key<K: AsRef<str>>(
+    buffer: *mut c_char,
+    size: usize,
+    key: impl FnOnce() -> Result<K>,
+) -> Result<()> {
+    if buffer.is_null() || size < CRANE_KEY_SIZE {
+        return Err(invalid(format!("a key needs a buffer of {CRANE_KEY_SIZE} bytes")));
+    }
+    let key = key()?;
+    // SAFETY: the caller promises it.
+    unsafe { copy_out(key.as_ref(), buffer, size) };
+    Ok(())
+}
 
 /// Ends every question with `CRANE_CLOSED`, waits for them, frees the models and closes the library. Any use afterwards
 /// gives `CRANE_CLOSED`; closing again does nothing. Called by a callback it returns at once, and the end of that
@@ -76,12 +96,23 @@ pub extern "C" fn crane_free(crane: *mut Crane) -> i32 {
 
 /// Loads every model now, so that the first question need not wait for it.
 ///
-/// @param cancel Ends the wait with `CRANE_CANCELLED`; the models go on loading. May be NULL.
+/// @param cancel      Ends the wait with `CRANE_CANCELLED`; the models go on loading. May be NULL.
+/// @param on_progress Told how far it is, never less than before, and 1 in the end; anything but 0 ends the wait, as `cancel`
+///                    does. May be NULL.
+/// @param user_data   Handed to the callback.
 #[unsafe(no_mangle)]
-pub extern "C" fn crane_warm_up(crane: *mut Crane, cancel: *const Cancel) -> i32 {
+pub unsafe extern "C" fn crane_warm_up(
+    crane: *mut Crane,
+    cancel: *const Cancel,
+    on_progress: ProgressCallback,
+    user_data: *mut c_void,
+) -> i32 {
     guard(|| {
-        let token = if cancel.is_null() { CancelToken::new() } else { super::ask::token(cancel)? };
-        runtime(crane)?.warm_up(&token)
+        let (runtime, token) = (runtime(crane)?, token(cancel)?);
+        // SAFETY: the caller promises what the header asks.
+        runtime.warm_up_with(&token, &mut unsafe { shares(on_progress, user_data, &token) })?;
+        // What was loaded before is not waited for, so nobody may have looked.
+        token.check()
     })
 }
 

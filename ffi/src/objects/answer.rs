@@ -12,6 +12,9 @@ pub struct Question {
     /// The encoded photo (JPEG, PNG, WebP), if there is one.
     #[uniffi(default = None)]
     pub image: Option<Vec<u8>>,
+    /// Only facts with exactly this source may fire, 1 to 500 characters; none: all may.
+    #[uniffi(default = None)]
+    pub source: Option<String>,
     /// Most tokens of the thought, after which it is closed; 0: the answer alone; none: as the bundle has it.
     #[uniffi(default = None)]
     pub thought_tokens: Option<u32>,
@@ -28,8 +31,8 @@ pub struct Question {
 
 impl From<Question> for crane_core::Question {
     fn from(question: Question) -> Self {
-        let Question { text, image, thought_tokens, answer_tokens, temperature, seed } = question;
-        Self { text, image, options: AskOptions { thought_tokens, answer_tokens, temperature, seed } }
+        let Question { text, image, source, thought_tokens, answer_tokens, temperature, seed } = question;
+        Self { text, image, source, options: AskOptions { thought_tokens, answer_tokens, temperature, seed } }
     }
 }
 

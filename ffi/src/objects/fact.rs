@@ -93,6 +93,13 @@ pub struct Origin {
     pub trusted: bool,
 }
 
+impl From<crane_core::Origin> for Origin {
+    fn from(origin: crane_core::Origin) -> Self {
+        let crane_core::Origin { pack, signer, trusted } = origin;
+        Self { pack: hex(&pack), signer: signer.map(|key| key.to_string()), trusted }
+    }
+}
+
 /// An edit fact as stored.
 #[derive(uniffi::Record)]
 pub struct Fact {
@@ -130,11 +137,6 @@ pub struct Fact {
 
 impl From<crane_core::Fact> for Fact {
     fn from(fact: crane_core::Fact) -> Self {
-        let origin = |origin: crane_core::Origin| Origin {
-            pack: hex(&origin.pack),
-            signer: origin.signer.map(|key| key.to_string()),
-            trusted: origin.trusted,
-        };
         Self {
             id: fact.id.to_string(),
             statement: fact.statement,
@@ -148,7 +150,7 @@ impl From<crane_core::Fact> for Fact {
             updated_at: fact.updated_at,
             valid_from: fact.valid_from,
             valid_until: fact.valid_until,
-            origin: fact.origin.map(origin),
+            origin: fact.origin.map(Into::into),
             image_keys: fact.image_keys,
             text_keys: fact.text_keys,
         }
@@ -213,7 +215,7 @@ pub struct HistoryEntry {
     /// When it was made.
     pub at: i64,
     /// What was done: `add`, `edit`, `enable`, `disable`, `delete`, `supersede`, `restore`, `import`, `forget`, `undo`,
-    /// `redo`.
+    /// `redo`, `reembed`; `salvage` in a library that was made from a damaged one.
     pub op: String,
     /// The change that this one took back or brought again.
     pub undoes: Option<i64>,

@@ -1,7 +1,7 @@
 //! Telling, changing, finding and forgetting facts.
 
 use super::{Conflict, Crane, Fact, FactFilter, HistoryEntry, NewFact, Receipt, Result};
-use crate::shared::{parse_id, writable};
+use crate::shared::{existing, parse_id, writable};
 
 #[uniffi::export]
 impl Crane {
@@ -75,6 +75,20 @@ impl Crane {
         let Some(library) = self.runtime.library() else { return Ok(Vec::new()) };
         let fact = fact.map(|id| parse_id(&id)).transpose()?;
         Ok(library.history(fact, limit)?.into_iter().map(Into::into).collect())
+    }
+
+    /// A fact as it was right after a change of the history, which is named by its `seq`.
+    ///
+    /// Fails with `NotFound` where the fact did not exist then, or is forgotten.
+    pub fn fact_as_of(&self, id: String, seq: i64) -> Result<Fact> {
+        Ok(existing(&self.runtime)?.as_of(parse_id(&id)?, seq)?.into())
+    }
+
+    /// Makes a fact what it was right after a change of the history. That is a change of its own, which an undo takes back.
+    ///
+    /// Fails as `fact_as_of`.
+    pub fn restore_fact(&self, id: String, seq: i64) -> Result<Fact> {
+        Ok(writable(&self.runtime)?.restore(parse_id(&id)?, seq)?.into())
     }
 
     /// Takes back the newest change that stands; every fact it touched is exactly as it was. None: there is none.

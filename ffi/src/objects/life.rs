@@ -2,13 +2,22 @@
 
 use crane_core::CancelToken;
 
+use super::progress::{Listener, shares};
 use super::{Crane, Result, TrimLevel};
 
 #[uniffi::export]
 impl Crane {
-    /// Loads every model now, so that the first question need not wait for it. Shutting down ends the wait.
-    pub fn warm_up(&self) -> Result {
-        Ok(self.runtime.warm_up(&CancelToken::new())?)
+    /// Loads every model now, so that the first question need not wait for it. The listener is told how far it is, never
+    /// less than before, and 1 in the end. Shutting down ends the wait.
+    ///
+    /// Fails with `Cancelled` when the listener throws; the models go on loading. Also with `ModelCorrupt`, `OutOfMemory`,
+    /// `Backgrounded`, `Closed`.
+    #[uniffi::method(default(progress = None))]
+    pub fn warm_up(&self, progress: Listener) -> Result {
+        let cancel = CancelToken::new();
+        self.runtime.warm_up_with(&cancel, &mut shares(&progress, &cancel))?;
+        // What was loaded before is not waited for, so nobody may have looked.
+        Ok(cancel.check()?)
     }
 
     /// Gives memory back, as an app is asked to when the system runs short. What a running question uses is given back

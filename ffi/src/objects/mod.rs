@@ -7,20 +7,33 @@
 
 mod answer;
 mod ask;
+mod check;
 mod crane;
 mod error;
 mod fact;
 mod facts;
+mod library;
 mod life;
+mod models;
 mod options;
+mod pack;
+mod progress;
 mod trace;
 
 pub use answer::{Answer, AnswerEvent, Preview, Question};
 pub use ask::{AnswerListener, AnswerTask, ListenerError};
+pub use check::{CheckReport, Finding, LibraryPart, ReembedReport, RepairReport, Repaired, SalvageReport, Severity};
 pub use crane::Crane;
 pub use error::{CraneError, error_codes};
 pub use fact::{Conflict, Fact, FactFilter, FactState, HistoryEntry, NewFact, Origin, Receipt};
-pub use options::{Backends, MemoryUsage, OpenOptions, TrimLevel, generate_key};
+pub use library::FactLibrary;
+pub use models::{BundleInfo, Device, DeviceKind, ModelInfo, forget_gpu_crash};
+pub use options::{Backends, MemoryUsage, OpenOptions, TrimLevel, generate_key, has_encryption};
+pub use pack::{
+    ExportOptions, ExportReport, ImportConflict, ImportOptions, ImportPreview, ImportReport, OnConflict,
+    generate_signing_key, pack_facts, public_key,
+};
+pub use progress::ProgressListener;
 pub use trace::{Decision, Finish, Hit, PassReason, ReplyTrace, Route, StageTimes, Trace};
 
 /// Result of every call.

@@ -3,10 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crane_core::{ErrorKind, LibraryKey};
-use zeroize::Zeroizing;
-
 use super::{CraneError, Result};
+use crate::shared::parse_key;
+use crane_core::{ErrorKind, LibraryKey};
 
 /// What to open, and how.
 #[derive(Clone, uniffi::Record)]
@@ -53,7 +52,7 @@ impl OpenOptions {
         let defaults = crane_core::OpenOptions::new(self.models, self.library);
         let cache = self.embedding_cache_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         Ok(crane_core::OpenOptions {
-            key: self.key.map(Zeroizing::new).map(|key| LibraryKey::parse(&key)).transpose()?,
+            key: parse_key(self.key)?,
             read_only: self.read_only,
             keep_thumbnails: self.keep_thumbnails,
             threads,
@@ -72,6 +71,12 @@ impl OpenOptions {
 pub fn generate_key() -> Result<String> {
     let key = LibraryKey::generate()?.expose();
     Ok(key.map(|key| key.to_string()).unwrap_or_default())
+}
+
+/// Whether this build can encrypt libraries: the cargo feature `encryption`.
+#[uniffi::export]
+pub fn has_encryption() -> bool {
+    LibraryKey::SUPPORTED
 }
 
 /// How much memory to give back; each level includes those before it. Whatever runs is never interrupted.

@@ -3,7 +3,7 @@
  *
  * A line is a command and its arguments, between tabs. An argument is "-" for NULL, "h" and hexadecimal digits for bytes,
  * "f" and a path for a file's bytes, "b<value>x<times>" for so many equal bytes, or a decimal number. What came of it is any
- * number of lines "event <number> <text>" and one line "ok <JSON>" or "error <code> <message>".
+ * number of lines "event <number> <text>" and "progress <share>" and one line "ok <JSON>" or "error <code> <message>".
  */
 #include <crane.h>
 
@@ -251,6 +251,7 @@ static int ask(struct command *command, FILE *out, crane_text **text)
     crane_question question = next_question(command);
     listener.at = (int)next_number(command);
     listener.then = next(command);
+    question.source = next_text(command);
     if (crane_cancel_new(&listener.cancel) != CRANE_OK) {
         fail("no cancel handle");
     }
@@ -263,6 +264,108 @@ static int ask(struct command *command, FILE *out, crane_text **text)
     return -1;
 }
 
+struct watcher {
+    FILE *out;
+    bool throws;
+};
+
+static int32_t on_progress(void *user_data, float share)
+{
+    struct watcher *watcher = user_data;
+    fprintf(watcher->out, "progress\t%g\n", (double)share);
+    return watcher->throws;
+}
+
+/* The callback that a command wants: none, one that listens, one that ends the work. */
+static crane_progress_fn next_watcher(struct command *command, FILE *out, struct watcher *watcher)
+{
+    long long way = next_number(command);
+    watcher->out = out;
+    watcher->throws = way == 2;
+    return way == 0 ? NULL : on_progress;
+}
+
+static size_t next_texts(struct command *command, const char **texts)
+{
+    size_t count = (size_t)next_number(command);
+    for (size_t i = 0; i < count; i++) {
+        texts[i] = next_text(command);
+    }
+    return count;
+}
+
+static int export_pack(struct command *command, FILE *out, crane_text **text)
+{
+    struct watcher watcher;
+    const char *facts[MAX_ARGS];
+    crane_export_options options = CRANE_EXPORT_OPTIONS_INIT;
+    const char *file = next_text(command);
+    options.signing_key = next_text(command);
+    crane_progress_fn tell = next_watcher(command, out, &watcher);
+    options.fact_count = next_texts(command, facts);
+    options.facts = options.fact_count == 0 ? NULL : facts;
+    return crane_pack_export(runtime, file, &options, tell, &watcher, text);
+}
+
+static int import_pack(const char *name, struct command *command, FILE *out, crane_text **text)
+{
+    struct watcher watcher;
+    const char *trusted[MAX_ARGS];
+    crane_import_options options = CRANE_IMPORT_OPTIONS_INIT;
+    const char *file = next_text(command);
+    options.on_conflict = (int32_t)next_number(command);
+    crane_progress_fn tell = next_watcher(command, out, &watcher);
+    options.trusted_count = next_texts(command, trusted);
+    options.trusted = trusted;
+    return strcmp(name, "import") == 0 ? crane_pack_import(runtime, file, &options, tell, &watcher, text)
+                                       : crane_pack_preview(runtime, file, &options, tell, &watcher, text);
+}
+
+static int public_key(struct command *command, FILE *out, crane_text **text)
+{
+    char key[CRANE_KEY_SIZE];
+    int status = crane_public_key(next_text(command), key, sizeof key);
+    if (status != CRANE_OK) {
+        say(out, status, *text);
+    } else {
+        fprintf(out, "ok\t\"%s\"\n", key);
+    }
+    return -1;
+}
+
+/* What is done to a library that nobody has open. */
+static int on_library(const char *name, struct command *command, FILE *out, crane_text **text)
+{
+    struct watcher watcher;
+    const char *library = next_text(command), *key = next_text(command);
+    crane_progress_fn tell = next_watcher(command, out, &watcher);
+    const char *new_key = next_text(command), *models = next_text(command), *into = next_text(command);
+    if (strcmp(name, "check") == 0) {
+        return crane_library_check(library, key, tell, &watcher, text);
+    }
+    if (strcmp(name, "repair") == 0) {
+        return crane_library_repair(library, key, tell, &watcher, text);
+    }
+    if (strcmp(name, "salvage") == 0) {
+        return crane_library_salvage(library, key, into, models, tell, &watcher, text);
+    }
+    if (strcmp(name, "reembed") == 0) {
+        return crane_library_reembed(library, key, models, 0, tell, &watcher, text);
+    }
+    return strcmp(name, "set_key") == 0 ? crane_library_set_key(library, key, new_key)
+                                        : crane_library_is_encrypted(library, text);
+}
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        if (strcmp(name, *names) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int open_runtime(struct command *command)
 {
     crane_options options = CRANE_OPTIONS_INIT;
@@ -270,6 +373,7 @@ static int open_runtime(struct command *command)
     options.library = next_text(command);
     options.read_only = (int32_t)next_number(command);
     options.threads = (uint32_t)next_number(command);
+    options.key = next_text(command);
     crane *before = runtime;
     if (crane_free(before) != CRANE_OK || (before != NULL && crane_free(before) != CRANE_INVALID_INPUT)) {
         fail("a runtime can be freed once");
@@ -328,12 +432,17 @@ static by_id find_by_id(const char *name)
 /* The status, or -1 where everything is said already. */
 static int perform(const char *name, struct command *command, FILE *out, crane_text **text)
 {
+    static const char *const with_facts[] = {"add", "conflicts", "edit", "supersede", NULL};
+    static const char *const on_libraries[] = {"check",        "repair",  "salvage", "reembed",
+                                               "is_encrypted", "set_key", NULL};
     if (find_by_id(name) != NULL) {
         return find_by_id(name)(runtime, next_text(command), text);
     }
-    if (strcmp(name, "add") == 0 || strcmp(name, "conflicts") == 0 || strcmp(name, "edit") == 0 ||
-        strcmp(name, "supersede") == 0) {
+    if (is_one_of(name, with_facts)) {
         return with_fact(name, command, text);
+    }
+    if (is_one_of(name, on_libraries)) {
+        return on_library(name, command, out, text);
     }
     if (strcmp(name, "open") == 0) {
         return open_runtime(command);
@@ -343,6 +452,9 @@ static int perform(const char *name, struct command *command, FILE *out, crane_t
     }
     if (strcmp(name, "preview") == 0) {
         crane_question question = next_question(command);
+        next(command);
+        next(command);
+        question.source = next_text(command);
         return crane_preview(runtime, &question, text);
     }
     if (strcmp(name, "list") == 0) {
@@ -355,6 +467,34 @@ static int perform(const char *name, struct command *command, FILE *out, crane_t
     if (strcmp(name, "history") == 0) {
         const char *id = next_text(command);
         return crane_history(runtime, id, (uint32_t)next_number(command), text);
+    }
+    if (strcmp(name, "as_of") == 0) {
+        const char *id = next_text(command);
+        return crane_fact_as_of(runtime, id, next_number(command), text);
+    }
+    if (strcmp(name, "restore") == 0) {
+        const char *id = next_text(command);
+        return crane_fact_restore(runtime, id, next_number(command), text);
+    }
+    if (strcmp(name, "export") == 0) {
+        return export_pack(command, out, text);
+    }
+    if (strcmp(name, "import") == 0 || strcmp(name, "preview_pack") == 0) {
+        return import_pack(name, command, out, text);
+    }
+    if (strcmp(name, "pack_facts") == 0) {
+        const char *facts[MAX_ARGS], *file = next_text(command);
+        size_t count = next_texts(command, facts);
+        return crane_pack_facts(file, count == 0 ? NULL : facts, count, text);
+    }
+    if (strcmp(name, "public_key") == 0) {
+        return public_key(command, out, text);
+    }
+    if (strcmp(name, "model_info") == 0) {
+        return crane_model_info(runtime, text);
+    }
+    if (strcmp(name, "devices") == 0) {
+        return crane_devices(runtime, text);
     }
     if (strcmp(name, "trim") == 0) {
         return crane_trim_memory(runtime, (int32_t)next_number(command));
@@ -372,7 +512,9 @@ static int perform(const char *name, struct command *command, FILE *out, crane_t
         return crane_backends(runtime, text);
     }
     if (strcmp(name, "warm_up") == 0) {
-        return crane_warm_up(runtime, NULL);
+        struct watcher watcher;
+        crane_progress_fn tell = next_watcher(command, out, &watcher);
+        return crane_warm_up(runtime, NULL, tell, &watcher);
     }
     if (strcmp(name, "background") == 0) {
         return crane_on_background(runtime);

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::script::Script;
+use crate::script::{Script, photo};
 
 /// A way to run steps. A step comes with ids in place of names, and goes back with ids.
 pub(crate) trait Interface {
-    /// What it can express beyond what every language can.
+    /// What its language can express beyond what every language can.
     const CAN: &[&str];
     /// The step's outcome.
     fn perform(&mut self, step: &Value) -> Value;
@@ -18,7 +18,21 @@ pub(crate) trait Interface {
 }
 
 /// Keys of steps and outcomes under which ids stand.
-const IDS: [&str; 5] = ["id", "fired", "supersedes", "fact", "facts"];
+const IDS: [&str; 13] = [
+    "id",
+    "ids",
+    "fired",
+    "supersedes",
+    "fact",
+    "facts",
+    "new",
+    "same",
+    "conflicts",
+    "added",
+    "replaced",
+    "superseded",
+    "skipped",
+];
 
 #[derive(Default)]
 struct Names {
@@ -37,9 +51,13 @@ impl Names {
 
     fn to_ids(&self, step: &Value) -> Value {
         let mut step = step.clone();
-        if let Some(id) = step["id"].as_str().and_then(|name| self.ids.get(name)) {
-            step["id"] = id.as_str().into();
-        }
+        let known = |value: &mut Value| {
+            if let Some(id) = value.as_str().and_then(|name| self.ids.get(name)) {
+                *value = id.as_str().into();
+            }
+        };
+        step.get_mut("id").into_iter().for_each(known);
+        step.get_mut("ids").and_then(Value::as_array_mut).into_iter().flatten().for_each(known);
         step
     }
 
@@ -68,8 +86,10 @@ pub(crate) fn run<I: Interface>(script: &Script, start: impl FnOnce(&Path) -> I)
     let mut names = Names::default();
     for (at, step) in script.steps.iter().enumerate() {
         let place = format!("{}, step {}: {step}", script.name, at + 1);
-        if step["needs"].as_str().is_some_and(|need| !I::CAN.contains(&need)) {
+        if step["needs"].as_str().is_some_and(|need| !can::<I>(need)) {
             println!("skipped: {place}");
+        } else if step["do"] == "put" {
+            put(folder.path(), step);
         } else if step["do"] == "parallel" {
             let steps: Vec<Value> = step["steps"].as_array().unwrap().iter().map(|step| names.to_ids(step)).collect();
             let times = usize::try_from(step["times"].as_u64().unwrap()).unwrap();
@@ -84,6 +104,22 @@ pub(crate) fn run<I: Interface>(script: &Script, start: impl FnOnce(&Path) -> I)
     }
 }
 
+/// Whether a step can be done by this language and this build.
+fn can<I: Interface>(need: &str) -> bool {
+    match need {
+        "encryption" => crane_ffi::has_encryption(),
+        "no_encryption" => !crane_ffi::has_encryption(),
+        need => I::CAN.contains(&need),
+    }
+}
+
+/// Writes a file, as other programs and failing disks do.
+fn put(folder: &Path, step: &Value) {
+    let file = folder.join(step["file"].as_str().unwrap());
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, photo(&step["content"])).unwrap();
+}
+
 fn check(place: &str, names: &mut Names, step: &Value, outcome: Value) {
     names.give(step, &outcome);
     let outcome = names.to_names(outcome);
@@ -93,6 +129,11 @@ fn check(place: &str, names: &mut Names, step: &Value, outcome: Value) {
     for (key, value) in expect {
         assert_eq!(outcome.get(key), Some(value), "{key} of {place}: {outcome}");
     }
+}
+
+/// Whether what was told of progress lies between 0 and 1, and ends with all of it.
+pub(crate) fn told_all(shares: &[f32]) -> bool {
+    shares.iter().all(|share| (0.0..=1.0).contains(share)) && shares.last() == Some(&1.0)
 }
 
 /// What happened during a question, collected and then held against its answer.

@@ -11,9 +11,10 @@ use crane_ffi::{
 use serde_json::{Value, json};
 
 use crate::check::{Events, Interface};
-use crate::script::{number, photo, root, text};
+use crate::object_steps::{apart, library, models, watched, with_packs_and_models};
+use crate::script::{number, photo, text};
 
-type Outcome = Result<Value, CraneError>;
+pub(crate) type Outcome = Result<Value, CraneError>;
 
 pub(crate) struct Objects {
     folder: PathBuf,
@@ -26,11 +27,10 @@ impl Objects {
     }
 
     fn open(&mut self, step: &Value) -> Outcome {
-        let folder = |value: &Value, usual: &str| value.as_str().unwrap_or(usual).to_owned();
         let options = OpenOptions {
-            models: root().join(folder(&step["models"], "models/tiny")).to_string_lossy().into_owned(),
-            library: self.folder.join(folder(&step["library"], "library")).to_string_lossy().into_owned(),
-            key: None,
+            models: models(step),
+            library: library(&self.folder, step),
+            key: optional(&step["key"]),
             read_only: step["read_only"].as_bool().unwrap_or(false),
             keep_thumbnails: false,
             threads: step["threads"].as_u64().map(|n| u32::try_from(n).unwrap()),
@@ -52,12 +52,15 @@ impl Interface for Objects {
         if step["do"] == "open" {
             return finish(self.open(step));
         }
-        finish(perform(self.crane.as_ref().unwrap(), step))
+        if let Some(outcome) = apart(&self.folder, step) {
+            return finish(outcome);
+        }
+        finish(perform(&self.folder, self.crane.as_ref().unwrap(), step))
     }
 
     fn parallel(&mut self, times: usize, steps: &[Value]) -> Vec<Vec<Value>> {
         let crane = self.crane.as_ref().unwrap();
-        let work = || steps.iter().map(|step| finish(perform(crane, step))).collect();
+        let work = || steps.iter().map(|step| finish(perform(&self.folder, crane, step))).collect();
         thread::scope(|scope| {
             let threads: Vec<_> = (0..times).map(|_| scope.spawn(work)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -75,7 +78,7 @@ fn finish(outcome: Outcome) -> Value {
     })
 }
 
-fn perform(crane: &Arc<Crane>, step: &Value) -> Outcome {
+fn perform(folder: &Path, crane: &Arc<Crane>, step: &Value) -> Outcome {
     let id = || words(&step["id"]);
     Ok(match step["do"].as_str().unwrap() {
         "close" => crane.shut_down().map(|()| json!({}))?,
@@ -110,7 +113,7 @@ fn perform(crane: &Arc<Crane>, step: &Value) -> Outcome {
             traced(preview.fact.as_ref(), &preview.trace)
         }
         "ask" => ask(crane, step)?,
-        "warm_up" => crane.warm_up().map(|()| json!({}))?,
+        "warm_up" => watched(step, |progress| crane.warm_up(progress).map(|()| json!({})))?,
         "background" => crane.on_background().map(|()| json!({}))?,
         "foreground" => crane.on_foreground().map(|()| json!({}))?,
         "trim" => {
@@ -129,15 +132,21 @@ fn perform(crane: &Arc<Crane>, step: &Value) -> Outcome {
             let backends = crane.backends();
             json!({ "encoder": backends.encoder.is_some(), "language": backends.language.is_some() })
         }
-        other => panic!("no step does `{other}`"),
+        "as_of" => fact(crane.fact_as_of(id(), seq(step))?),
+        "restore" => fact(crane.restore_fact(id(), seq(step))?),
+        _ => return with_packs_and_models(folder, crane, step),
     })
 }
 
-fn words(value: &Value) -> String {
+fn seq(step: &Value) -> i64 {
+    step["seq"].as_i64().unwrap()
+}
+
+pub(crate) fn words(value: &Value) -> String {
     String::from_utf8(text(value).unwrap()).unwrap()
 }
 
-fn optional(value: &Value) -> Option<String> {
+pub(crate) fn optional(value: &Value) -> Option<String> {
     (!value.is_null()).then(|| words(value))
 }
 
@@ -188,10 +197,11 @@ fn fact(fact: Fact) -> Value {
         "source": fact.source, "note": fact.note, "state": state, "supersedes": fact.supersedes,
         "valid_from": fact.valid_from, "valid_until": fact.valid_until,
         "image_keys": fact.image_keys, "text_keys": fact.text_keys,
+        "trusted": fact.origin.as_ref().map(|origin| origin.trusted),
     })
 }
 
-fn facts(facts: &[Fact]) -> Value {
+pub(crate) fn facts(facts: &[Fact]) -> Value {
     json!({ "facts": facts.iter().map(|fact| &fact.id).collect::<Vec<_>>() })
 }
 
@@ -204,6 +214,7 @@ fn question(step: &Value) -> Question {
     Question {
         text: words(&step["question"]),
         image,
+        source: optional(&step["source"]),
         thought_tokens: step["thought_tokens"].as_u64().map(|n| u32::try_from(n).unwrap()),
         answer_tokens: None,
         temperature: step["temperature"].as_f64().map(|temperature| temperature as f32),

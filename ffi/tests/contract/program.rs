@@ -8,7 +8,7 @@ use crane_core::ErrorKind;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::check::{Events, Interface};
+use crate::check::{Events, Interface, told_all};
 use crate::script::{byte, number, root, text, times, unhex};
 use crate::support;
 
@@ -51,7 +51,7 @@ impl Program {
 
     /// Reads what came of one step.
     fn receive(&mut self, step: &Value) -> Value {
-        let mut events = Events::default();
+        let (mut events, mut shares) = (Events::default(), Vec::new());
         loop {
             let mut line = String::new();
             self.output.read_line(&mut line).unwrap();
@@ -61,7 +61,14 @@ impl Program {
                     let text = String::from_utf8(unhex(text)).unwrap();
                     events.add(["routed", "decided", "think", "answer"][kind.parse::<usize>().unwrap()], &text);
                 }
-                ["ok", json] => return outcome(step, &serde_json::from_str(json).unwrap(), &events),
+                ["progress", share] => shares.push(share.parse().unwrap()),
+                ["ok", json] => {
+                    let mut outcome = outcome(step, &serde_json::from_str(json).unwrap(), &events);
+                    if step["progress"].is_string() {
+                        outcome["progress"] = told_all(&shares).into();
+                    }
+                    return outcome;
+                }
                 ["error", code, message] => return error(code.parse().unwrap(), message),
                 _ => panic!("the driver ended with {:?} in {step}: {line}", self.child.wait()),
             }
@@ -104,11 +111,10 @@ fn command(step: &Value, folder: &Path) -> String {
     let mut line = vec![name.to_owned()];
     match name {
         "open" => {
-            let path = |path: PathBuf| argument(Some(path.to_string_lossy().into_owned().into_bytes()));
-            line.push(path(root().join(step["models"].as_str().unwrap_or("models/tiny"))));
-            line.push(path(folder.join(step["library"].as_str().unwrap_or("library"))));
+            line.extend([models(step), library(step, folder)]);
             line.push(u8::from(step["read_only"] == true).to_string());
             line.push(number(&step["threads"]).to_string());
+            line.push(argument(text(&step["key"])));
         }
         "add" | "conflicts" => fact(&step["fact"], &mut line),
         "edit" | "supersede" => {
@@ -133,6 +139,30 @@ fn command(step: &Value, folder: &Path) -> String {
             let at = ["routed", "decided", "think", "answer"].iter().position(|event| step["at"] == *event);
             line.push(at.map_or_else(|| "-1".into(), |at| at.to_string()));
             line.push(step["then"].as_str().unwrap_or("-").into());
+            line.push(argument(text(&step["source"])));
+        }
+        "as_of" | "restore" => {
+            line.extend([argument(text(&step["id"])), step["seq"].as_i64().unwrap().to_string()]);
+        }
+        "warm_up" => line.push(watching(step)),
+        "export" => {
+            line.extend([file(step, folder), argument(text(&step["signing_key"])), watching(step)]);
+            list(&step["ids"], &mut line);
+        }
+        "preview_pack" | "import" => {
+            let choice = ["skip", "keep_both", "supersede"].iter().position(|choice| step["on_conflict"] == *choice);
+            line.extend([file(step, folder), choice.unwrap_or(0).to_string(), watching(step)]);
+            list(&step["trusted"], &mut line);
+        }
+        "pack_facts" => {
+            line.push(file(step, folder));
+            list(&step["ids"], &mut line);
+        }
+        "public_key" => line.push(argument(text(&step["signing_key"]))),
+        "check" | "repair" | "salvage" | "reembed" | "is_encrypted" | "set_key" => {
+            line.extend([library(step, folder), argument(text(&step["key"])), watching(step)]);
+            let into = path(folder.join(step["into"].as_str().unwrap_or_default()));
+            line.extend([argument(text(&step["new_key"])), models(step), into]);
         }
         "trim" => {
             let level = ["photo", "context", "models"].iter().position(|level| step["level"] == *level);
@@ -155,6 +185,34 @@ fn fact(fact: &Value, line: &mut Vec<String>) {
         line.push(values.len().to_string());
         line.extend(values.iter().map(write));
     }
+}
+
+fn path(path: PathBuf) -> String {
+    argument(Some(path.to_string_lossy().into_owned().into_bytes()))
+}
+
+fn models(step: &Value) -> String {
+    path(root().join(step["models"].as_str().unwrap_or("models/tiny")))
+}
+
+fn library(step: &Value, folder: &Path) -> String {
+    path(folder.join(step["library"].as_str().unwrap_or("library")))
+}
+
+fn file(step: &Value, folder: &Path) -> String {
+    path(folder.join(step["file"].as_str().unwrap()))
+}
+
+/// How progress is listened to: not, quietly, or so that the work ends.
+fn watching(step: &Value) -> String {
+    ["watch", "throw"].iter().position(|way| step["progress"] == *way).map_or(0, |at| at + 1).to_string()
+}
+
+/// Texts, after how many there are.
+fn list(values: &Value, line: &mut Vec<String>) {
+    let values = values.as_array().cloned().unwrap_or_default();
+    line.push(values.len().to_string());
+    line.extend(values.iter().map(|value| argument(text(value))));
 }
 
 fn argument(bytes: Option<Vec<u8>>) -> String {
@@ -185,6 +243,11 @@ fn error(code: i32, message: &str) -> Value {
         K::Backgrounded,
         K::ReadOnly,
         K::Closed,
+        K::ModelCorrupt,
+        K::LibraryLocked,
+        K::LibraryCorrupt,
+        K::PackCorrupt,
+        K::WrongKey,
     ];
     let kind = kinds.iter().find(|kind| **kind as i32 == code);
     json!({ "error": kind.unwrap_or_else(|| panic!("error {code}: {message}")), "code": code })
@@ -218,6 +281,34 @@ fn outcome(step: &Value, result: &Value, events: &Events) -> Value {
             outcome["well_formed"] = reply["well_formed"].clone();
             outcome
         }
+        "pack_facts" => json!({ "facts": ids(result) }),
+        "public_key" => json!({ "public_key": result }),
+        "is_encrypted" => json!({ "encrypted": result }),
+        "export" => json!({ "exported": result["facts"], "keys": result["keys"], "receipts": result["receipts"] }),
+        "preview_pack" => {
+            let origin = &result["origin"];
+            json!({
+                "new": result["new"], "same": result["same"], "signer": origin["signer"], "trusted": origin["trusted"],
+                "conflicts": result["conflicts"].as_array().unwrap().iter().map(|c| &c["fact"]).collect::<Vec<_>>(),
+            })
+        }
+        "check" => checked(result),
+        "repair" => {
+            let mut outcome = checked(&result["after"]);
+            outcome["done"] = result["done"].clone();
+            outcome
+        }
+        "salvage" => json!({ "saved": result["facts"], "lost": result["lost_facts"] }),
+        "model_info" => json!({
+            "name": result["name"], "context": result["context"],
+            "language": result["language"]["architecture"], "vision": result["vision"]["architecture"],
+        }),
+        "devices" => json!({ "cpu": result.as_array().unwrap().iter().any(|device| device["kind"] == "cpu") }),
+        "add" | "edit" | "supersede" | "enable" | "disable" | "delete" | "get" | "as_of" | "restore" => {
+            let mut fact = result.clone();
+            fact["trusted"] = result["origin"]["trusted"].clone();
+            fact
+        }
         "memory" => {
             let positive = |part: &str| result[part].as_u64().is_some_and(|bytes| bytes > 0);
             json!({ "models": positive("language_weights") && positive("encoders"), "index": positive("index") })
@@ -235,4 +326,10 @@ fn traced(result: &Value) -> Value {
         "fired": result["fact"]["id"], "reason": if fired { &decision["outcome"] } else { &decision["reason"] },
         "route": trace["route"], "hits": trace["hits"].as_array().unwrap().len(),
     })
+}
+
+fn checked(report: &Value) -> Value {
+    let findings = report["findings"].as_array().unwrap();
+    let parts: Vec<_> = findings.iter().map(|finding| &finding["part"]).collect();
+    json!({ "checked": report["facts"], "worst": report["findings"][0]["severity"], "found": parts })
 }

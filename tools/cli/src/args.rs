@@ -385,6 +385,10 @@ pub(crate) struct QuestionArgs {
     /// The photo that the question is about
     #[arg(long, short, value_name = "FILE")]
     pub(crate) image: Option<PathBuf>,
+
+    /// Only facts with exactly this source may fire
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) source: Option<String>,
 }
 
 #[derive(clap::Args)]

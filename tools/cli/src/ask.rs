@@ -55,7 +55,7 @@ pub(crate) fn preview(context: &Context, args: &QuestionArgs) -> Result<(), Fail
 
 fn question(args: &QuestionArgs, options: AskOptions) -> crane_core::Result<Question> {
     let image = args.image.as_deref().map(photo::read).transpose()?;
-    Ok(Question { text: args.question.clone(), image, options })
+    Ok(Question { text: args.question.clone(), image, source: args.source.clone(), options })
 }
 
 fn options(args: &AskArgs) -> AskOptions {

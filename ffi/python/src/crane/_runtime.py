@@ -3,79 +3,33 @@
 from __future__ import annotations
 
 import os
-import queue
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
-from typing import Iterator, List, Optional, Sequence, Type, Union
+from typing import List, Optional, Sequence, Type
 
 from . import _native
-from ._images import Image, encode
+from ._images import Image
 from ._native import (
     Answer,
-    AnswerEvent,
     Backends,
+    BundleInfo,
     Conflict,
-    CraneError,
+    Device,
+    ExportReport,
     Fact,
     FactState,
     HistoryEntry,
+    ImportPreview,
+    ImportReport,
     MemoryUsage,
+    OnConflict,
     Preview,
     Receipt,
     TrimLevel,
 )
-
-Path = Union[str, "os.PathLike[str]"]
-Id = Union[str, Fact]
-"""A fact, or its id."""
-Time = Union[datetime, int]
-"""A moment: a datetime, or Unix milliseconds."""
-
-_CODES = _native.error_codes()
-
-
-def error_code(error: CraneError) -> int:
-    """The stable number of an error, the same in every language."""
-    return _CODES[type(error).__name__]
-
-
-@dataclass
-class NewFact:
-    """A correction as the person states it."""
-
-    statement: str
-    """The fact in one or two sentences, 1 to 2,000 characters."""
-    subject: Optional[str] = None
-    """What the fact is about ("Brasenose College"), 1 to 500 characters."""
-    target: Optional[str] = None
-    """What it says of it, the expected answer ("Oxford"), 1 to 500 characters."""
-    images: Sequence[Image] = ()
-    """Photos of what the fact is about, at most 32."""
-    texts: Sequence[str] = ()
-    """Further texts under which it is found, at most 32 of 1 to 2,000 characters; the statement always is one."""
-    source: Optional[str] = None
-    """Where it comes from ("museum label"), 1 to 500 characters."""
-    note: Optional[str] = None
-    """The person's own remark, 1 to 2,000 characters."""
-    valid_from: Optional[Time] = None
-    """First moment it holds; None: always has."""
-    valid_until: Optional[Time] = None
-    """Moment from which it no longer holds; None: never ends."""
-
-
-@dataclass(frozen=True)
-class AskOptions:
-    """How a question is answered; what is None is as the bundle has it."""
-
-    thought_tokens: Optional[int] = None
-    """Most tokens of the thought, after which it is closed; 0: the answer alone."""
-    answer_tokens: Optional[int] = None
-    """Most tokens of the answer, 1 or more."""
-    temperature: Optional[float] = None
-    """0: always the likeliest token; above, up to 2: drawn by chance."""
-    seed: int = 0
-    """What chance draws from: the same seed, question and library give the same reply."""
+from ._stream import AnswerStream
+from ._values import AskOptions, Id, NewFact, OnProgress, Path, Time, id_of, milliseconds, native_fact, native_question
+from ._values import watched
 
 
 class Crane:
@@ -143,41 +97,41 @@ class Crane:
 
     def add(self, fact: NewFact) -> Fact:
         """Stores a correction under its photos and texts. It is in force when this returns."""
-        return self._crane.add_fact(_native_fact(fact))
+        return self._crane.add_fact(native_fact(fact))
 
     def conflicts(self, fact: NewFact, similarity: float = 0.95) -> List[Conflict]:
         """Active facts that a new one would collide with: the same subject with another target, or a photo at least so
         similar (cosine, -1 to 1). Nothing is stored: supersede one, add the new fact beside them, or leave it."""
-        return self._crane.conflicts(_native_fact(fact), similarity)
+        return self._crane.conflicts(native_fact(fact), similarity)
 
     def edit(self, id: Id, fact: NewFact) -> Fact:
         """Changes a fact: every field of `fact` replaces the old one, its photos and texts are added to what the fact is
         found by, and a new statement takes the old one's place among the texts."""
-        return self._crane.edit_fact(_id(id), _native_fact(fact))
+        return self._crane.edit_fact(id_of(id), native_fact(fact))
 
     def supersede(self, old: Id, fact: NewFact) -> Fact:
         """Stores a correction in place of another one, which stays and fires no more; one undo takes both back."""
-        return self._crane.supersede_fact(_id(old), _native_fact(fact))
+        return self._crane.supersede_fact(id_of(old), native_fact(fact))
 
     def enable(self, fact: Id) -> Fact:
         """Lets a disabled fact fire again."""
-        return self._crane.enable_fact(_id(fact))
+        return self._crane.enable_fact(id_of(fact))
 
     def disable(self, fact: Id) -> Fact:
         """Keeps a fact from firing until it is enabled."""
-        return self._crane.disable_fact(_id(fact))
+        return self._crane.disable_fact(id_of(fact))
 
     def delete(self, fact: Id) -> Fact:
         """Deletes a fact; its history stays, and an undo brings it back."""
-        return self._crane.delete_fact(_id(fact))
+        return self._crane.delete_fact(id_of(fact))
 
     def forget(self, fact: Id) -> Receipt:
         """Erases a fact for good, from every file of the library. It can't be undone."""
-        return self._crane.forget_fact(_id(fact))
+        return self._crane.forget_fact(id_of(fact))
 
     def get(self, fact: Id) -> Fact:
         """One fact, whatever its state; `CraneError.NotFound` when there is none."""
-        return self._crane.fact(_id(fact))
+        return self._crane.fact(id_of(fact))
 
     def facts(
         self,
@@ -195,7 +149,7 @@ class Crane:
                 states=list(states),
                 source=source,
                 subject=subject,
-                valid_at=_milliseconds(valid_at),
+                valid_at=milliseconds(valid_at),
                 offset=offset,
                 limit=limit,
             )
@@ -207,7 +161,17 @@ class Crane:
 
     def history(self, fact: Optional[Id] = None, limit: int = 100) -> List[HistoryEntry]:
         """Changes, newest first, of one fact or of all."""
-        return self._crane.history(None if fact is None else _id(fact), limit)
+        return self._crane.history(None if fact is None else id_of(fact), limit)
+
+    def as_of(self, fact: Id, seq: int) -> Fact:
+        """A fact as it was right after a change of the history, which is named by its `seq`; `CraneError.NotFound` where the
+        fact did not exist then, or is forgotten."""
+        return self._crane.fact_as_of(id_of(fact), seq)
+
+    def restore(self, fact: Id, seq: int) -> Fact:
+        """Makes a fact what it was right after a change of the history. That is a change of its own, which an undo takes
+        back."""
+        return self._crane.restore_fact(id_of(fact), seq)
 
     def undo(self) -> Optional[HistoryEntry]:
         """Takes back the newest change that stands; None: there is none."""
@@ -217,17 +181,37 @@ class Crane:
         """Brings the change back that was undone last, unless something else was done since; None: there is none."""
         return self._crane.redo()
 
-    def preview(self, text: str, image: Optional[Image] = None) -> Preview:
-        """Which fact would fire on this question? The language model doesn't run."""
-        return self._crane.preview(_question(text, image, AskOptions()))
+    def preview(self, text: str, image: Optional[Image] = None, *, source: Optional[str] = None) -> Preview:
+        """Which fact would fire on this question? The language model doesn't run.
 
-    def ask(self, text: str, image: Optional[Image] = None, options: AskOptions = AskOptions()) -> Answer:
-        """Answers a question, of 1 to 8,000 characters. Ctrl-C cancels it."""
-        with self.stream(text, image, options) as stream:
+        source: only facts with exactly this source may fire; None: all may.
+        """
+        return self._crane.preview(native_question(text, image, source, AskOptions()))
+
+    def ask(
+        self,
+        text: str,
+        image: Optional[Image] = None,
+        options: AskOptions = AskOptions(),
+        *,
+        source: Optional[str] = None,
+    ) -> Answer:
+        """Answers a question, of 1 to 8,000 characters. Ctrl-C cancels it.
+
+        source: only facts with exactly this source may fire; None: all may.
+        """
+        with self.stream(text, image, options, source=source) as stream:
             return stream.answer()
 
-    def stream(self, text: str, image: Optional[Image] = None, options: AskOptions = AskOptions()) -> AnswerStream:
-        """Answers a question and iterates over what happens meanwhile.
+    def stream(
+        self,
+        text: str,
+        image: Optional[Image] = None,
+        options: AskOptions = AskOptions(),
+        *,
+        source: Optional[str] = None,
+    ) -> AnswerStream:
+        """Answers a question as `ask` does, and iterates over what happens meanwhile.
 
             with runtime.stream("Whose emblem is this?", "gate.jpg") as events:
                 for event in events:
@@ -235,11 +219,80 @@ class Crane:
                         print(event.text, end="")
                 print(events.answer().trace)
         """
-        return AnswerStream(self._crane, _question(text, image, options))
+        return AnswerStream(self._crane, native_question(text, image, source, options))
 
-    def warm_up(self) -> None:
-        """Loads every model now, so that the first question need not wait for it."""
-        self._crane.warm_up()
+    def export_pack(
+        self,
+        file: Path,
+        *,
+        facts: Optional[Sequence[Id]] = None,
+        thumbnails: bool = True,
+        history: bool = True,
+        signing_key: Optional[str] = None,
+        on_progress: Optional[OnProgress] = None,
+    ) -> ExportReport:
+        """Writes facts to a file, which appears under its name only when it is complete. It is not encrypted, and forgetting
+        a fact does not reach it.
+
+        facts: these, in whatever state; None: every fact that is not deleted, and the receipts of forgotten ones.
+        thumbnails: takes along the small copies of photos, where they are kept.
+        history: takes along what the facts said before, and when they were changed.
+        signing_key: the key that the pack is signed with, as `generate_signing_key` makes one; None: it is not signed.
+        """
+        options = _native.ExportOptions(
+            facts=None if facts is None else [id_of(fact) for fact in facts],
+            thumbnails=thumbnails,
+            history=history,
+            signing_key=signing_key,
+        )
+        return watched(on_progress, lambda told: self._crane.export_pack(os.fspath(file), options, told))
+
+    def preview_pack(
+        self,
+        file: Path,
+        *,
+        trusted: Sequence[str] = (),
+        similarity: float = 0.95,
+        on_progress: Optional[OnProgress] = None,
+    ) -> ImportPreview:
+        """Compares a pack with the library: what an import would find. Nothing is stored. `CraneError.PackCorrupt` for a file
+        that is damaged, altered, incomplete, wrongly signed or no pack at all.
+
+        trusted: the signers that the person trusts, each as `public_key` gives it.
+        similarity: from which similarity (cosine, -1 to 1) two photos are taken for the same picture.
+        """
+        options = _native.ImportOptions(trusted=list(trusted), similarity=similarity)
+        return watched(on_progress, lambda told: self._crane.preview_pack(os.fspath(file), options, told))
+
+    def import_pack(
+        self,
+        file: Path,
+        *,
+        trusted: Sequence[str] = (),
+        similarity: float = 0.95,
+        on_conflict: OnConflict = OnConflict.SKIP,
+        on_progress: Optional[OnProgress] = None,
+    ) -> ImportReport:
+        """Imports a pack: all of it or nothing, as one change that one undo takes back. Facts of packs whose signer is not
+        trusted are marked so for good.
+
+        on_conflict: what becomes of facts that something stands against; the rest as in `preview_pack`.
+        """
+        options = _native.ImportOptions(trusted=list(trusted), similarity=similarity, on_conflict=on_conflict)
+        return watched(on_progress, lambda told: self._crane.import_pack(os.fspath(file), options, told))
+
+    def model_info(self) -> BundleInfo:
+        """What the models are, without loading them."""
+        return self._crane.model_info()
+
+    def devices(self) -> List[Device]:
+        """What the language model can compute on; GPUs that crashed an earlier start are left alone and missing."""
+        return self._crane.devices()
+
+    def warm_up(self, on_progress: Optional[OnProgress] = None) -> None:
+        """Loads every model now, so that the first question need not wait for it. `on_progress` is told how far it is, never
+        less than before, and 1 in the end."""
+        watched(on_progress, self._crane.warm_up)
 
     def trim_memory(self, level: TrimLevel = TrimLevel.MODELS) -> None:
         """Gives memory back; nothing that runs is interrupted."""
@@ -260,95 +313,3 @@ class Crane:
     def memory_usage(self) -> MemoryUsage:
         """Bytes in use, part by part."""
         return self._crane.memory_usage()
-
-
-class AnswerStream(Iterator[AnswerEvent]):
-    """What happens while a question is answered, in this order: routed, decided, pieces of the thought, pieces of the
-    answer. Leaving it early, or dropping it, cancels the question."""
-
-    def __init__(self, crane: _native.Crane, question: _native.Question) -> None:
-        self._heard: queue.SimpleQueue[Union[AnswerEvent, Answer, CraneError]] = queue.SimpleQueue()
-        self._end: Union[Answer, CraneError, None] = None
-        self._task = crane.ask(question, _Listener(self._heard))
-
-    def __next__(self) -> AnswerEvent:
-        if self._end is None:
-            heard = self._heard.get()
-            if not isinstance(heard, (Answer, CraneError)):
-                return heard
-            self._end = heard
-        if isinstance(self._end, CraneError):
-            raise self._end
-        raise StopIteration
-
-    def answer(self) -> Answer:
-        """The answer, waiting for it; what was not iterated over is passed by."""
-        for _ in self:
-            pass
-        assert isinstance(self._end, Answer)
-        return self._end
-
-    def cancel(self) -> None:
-        """Ends the question, from any thread; iterating then raises `CraneError.Cancelled`."""
-        self._task.cancel()
-
-    def close(self) -> None:
-        """Cancels the question, if it has not ended."""
-        self._task.cancel()
-
-    def __enter__(self) -> AnswerStream:
-        return self
-
-    def __exit__(
-        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
-        self.close()
-
-
-class _Listener(_native.AnswerListener):
-    """Hands over what it hears. It holds no reference to the stream, so that dropping the stream cancels."""
-
-    def __init__(self, heard: "queue.SimpleQueue[Union[AnswerEvent, Answer, CraneError]]") -> None:
-        self._heard = heard
-
-    def on_event(self, event: AnswerEvent) -> None:
-        self._heard.put(event)
-
-    def on_answer(self, answer: Answer) -> None:
-        self._heard.put(answer)
-
-    def on_error(self, error: CraneError) -> None:
-        self._heard.put(error)
-
-
-def _id(fact: Id) -> str:
-    return fact.id if isinstance(fact, Fact) else fact
-
-
-def _question(text: str, image: Optional[Image], options: AskOptions) -> _native.Question:
-    return _native.Question(
-        text=text,
-        image=None if image is None else encode(image),
-        thought_tokens=options.thought_tokens,
-        answer_tokens=options.answer_tokens,
-        temperature=options.temperature,
-        seed=options.seed,
-    )
-
-
-def _milliseconds(time: Optional[Time]) -> Optional[int]:
-    return round(time.timestamp() * 1000) if isinstance(time, datetime) else time
-
-
-def _native_fact(fact: NewFact) -> _native.NewFact:
-    return _native.NewFact(
-        statement=fact.statement,
-        subject=fact.subject,
-        target=fact.target,
-        images=[encode(image) for image in fact.images],
-        texts=list(fact.texts),
-        source=fact.source,
-        note=fact.note,
-        valid_from=_milliseconds(fact.valid_from),
-        valid_until=_milliseconds(fact.valid_until),
-    )

@@ -11,7 +11,7 @@ pub(super) fn pack(profile: Profile) -> Result<PathBuf> {
     let (source, stage) = (place::root().join("ffi/python"), out().join("python"));
     let (library, package) = (profile.folder().join(library_name()), stage.join("crane"));
     fresh(&stage)?;
-    for name in ["__init__.py", "_images.py", "_runtime.py", "py.typed"] {
+    for name in ["__init__.py", "_images.py", "_library.py", "_runtime.py", "_stream.py", "_values.py", "py.typed"] {
         copy(&source.join("src/crane").join(name), &package.join(name))?;
     }
     let generated = place::target().join("bindings/python");
