@@ -82,14 +82,22 @@ impl Index {
         kernel: Kernel,
         key: Option<&SealKey>,
     ) -> Result<(Self, Header), LoadError> {
-        let (header, entries, base) = Base::open(file, Some(digest), key)?;
-        Ok((Self { entries, base, ..Self::new(kernel) }, header))
+        Self::open_base(file, Some(digest), kernel, key)
     }
 
     /// Opens a generation whatever its digest: what it holds agrees with its own checksums, and with nothing else.
-    pub(crate) fn open_unnamed(file: File, kernel: Kernel, key: Option<&SealKey>) -> Result<Self, LoadError> {
-        let (_, entries, base) = Base::open(file, None, key)?;
-        Ok(Self { entries, base, ..Self::new(kernel) })
+    pub(crate) fn open_unnamed(file: File, kernel: Kernel, key: Option<&SealKey>) -> Result<(Self, Header), LoadError> {
+        Self::open_base(file, None, kernel, key)
+    }
+
+    fn open_base(
+        file: File,
+        digest: Option<&[u8; 32]>,
+        kernel: Kernel,
+        key: Option<&SealKey>,
+    ) -> Result<(Self, Header), LoadError> {
+        let (header, entries, base) = Base::open(file, digest, key)?;
+        Ok((Self { entries, base, ..Self::new(kernel) }, header))
     }
 
     /// The same index with another way to scan codes.

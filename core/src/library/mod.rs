@@ -218,12 +218,8 @@ impl Library {
         work: impl FnOnce(&mut Change<'_>, Option<i64>) -> Result<T>,
     ) -> Result<Option<T>> {
         let mut writer = self.writer()?;
-        let tx = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
-        let Some(about) = find(&tx)? else { return Ok(None) };
-        let mut change = Change::begin(&tx, op, about, now_ms())?;
-        let result = work(&mut change, about)?;
-        let sealed = change.finish()?;
-        tx.commit().map_err(sql_error)?;
+        let committed = commit(&mut writer.connection, op, find, work).map_err(|error| self.folder.explain(error))?;
+        let Some((result, sealed)) = committed else { return Ok(None) };
         self.follow(&mut writer, sealed);
         Ok(Some(result))
     }
@@ -264,6 +260,22 @@ impl Library {
         }
         Ok(())
     }
+}
+
+/// One change in one transaction; see [`Library::write_about`].
+fn commit<T>(
+    connection: &mut Connection,
+    op: Op,
+    find: impl FnOnce(&Connection) -> Result<Option<Option<i64>>>,
+    work: impl FnOnce(&mut Change<'_>, Option<i64>) -> Result<T>,
+) -> Result<Option<(T, Sealed)>> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
+    let Some(about) = find(&tx)? else { return Ok(None) };
+    let mut change = Change::begin(&tx, op, about, now_ms())?;
+    let result = work(&mut change, about)?;
+    let sealed = change.finish()?;
+    tx.commit().map_err(sql_error)?;
+    Ok(Some((result, sealed)))
 }
 
 fn check_fingerprint(fingerprint: &Fingerprint) -> Result<()> {

@@ -19,9 +19,10 @@ use super::folder::Folder;
 use super::keys::FileKeys;
 use super::record::invalid;
 use super::sql::{damaged, io_error};
-use super::{Library, Progress, own_row};
+use super::{Library, Progress, check_fingerprint, own_row};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::SealKey;
+use crate::index::kernel::Kernel;
+use crate::index::{Header, Index, SealKey};
 use crate::key::LibraryKey;
 use crate::types::Fingerprint;
 
@@ -52,7 +53,8 @@ pub struct SalvageReport {
 impl Library {
     /// Saves what can be read of a damaged library into a new one, whose folder must be empty or missing. Facts keep their
     /// ids, and what they went through as their past; the new history begins with the salvage. The damaged library stays
-    /// as it is. `fingerprint` is needed only where the damaged library no longer says which models its vectors come from.
+    /// as it is. `fingerprint` counts where the damaged library no longer says which models its vectors come from, or says
+    /// what its index files contradict.
     ///
     /// # Errors
     /// `NotFound` where there is no library; `InvalidInput` when `into` holds anything; `LibraryCorrupt` when nothing
@@ -104,22 +106,41 @@ fn save(
 ) -> Result<SalvageReport> {
     let (key, keys) = keys.unzip();
     let rescued = rescue::rescue(&scratch.0, keys.as_ref())?;
+    let (indexes, headers): (Vec<_>, Vec<_>) = indexes(from, keys.as_ref().map(FileKeys::index)).unzip();
     let stored = own_row(&rescued).map(|(_, fingerprint)| fingerprint).ok();
-    let unknown = || damaged("it does not say which models its vectors come from");
-    let fingerprint = stored.or(fingerprint.copied()).ok_or_else(unknown)?;
+    let stored = stored.filter(|fingerprint| check_fingerprint(fingerprint).is_ok());
+    let fingerprint = believed(stored, fingerprint, &headers)
+        .ok_or_else(|| damaged("it does not say which models its vectors come from"))?;
     let library = Library::open_with(into, &fingerprint, key)?;
-    let report = rebuild::rebuild(&library, &rescued, (from, keys.as_ref()), progress)?;
+    let report = rebuild::rebuild(&library, &rescued, indexes, progress)?;
     library.flush()?;
     library.close()?;
     Ok(report)
 }
 
+/// The index files that are sound, whatever the database says of them.
+fn indexes(from: &Path, key: Option<&SealKey>) -> impl Iterator<Item = (Index, Header)> {
+    index_files(from).filter_map(move |file| Index::open_unnamed(file, Kernel::best(), key).ok())
+}
+
+fn index_files(from: &Path) -> impl Iterator<Item = File> {
+    let files = fs::read_dir(from).into_iter().flatten().flatten().map(|file| file.path());
+    files.filter(|path| path.extension().is_some_and(|e| e == "idx")).filter_map(|path| File::open(path).ok())
+}
+
+/// Which models the vectors come from. The database's own row has no checksum, the index files that repeat its digest do:
+/// what one of them confirms goes first, then what the database says.
+fn believed(stored: Option<Fingerprint>, given: Option<&Fingerprint>, headers: &[Header]) -> Option<Fingerprint> {
+    let candidates = [stored.as_ref(), given];
+    let confirmed = |print: &&Fingerprint| headers.iter().any(|header| header.fingerprint == print.digest());
+    let found = candidates.into_iter().flatten().find(confirmed);
+    found.or_else(|| candidates.into_iter().flatten().next()).copied()
+}
+
 /// The keys of a library whose first page may be damaged: index files state its salt as well.
 fn damaged_keys(from: &Path, key: &LibraryKey) -> Result<FileKeys> {
     let pages = fs::read(from.join("library.db")).map_err(|e| io_error("reading the damaged library", e))?;
-    let files = fs::read_dir(from).map_err(|e| io_error("reading the damaged library", e))?;
-    let index = files.flatten().map(|file| file.path()).filter(|path| path.extension().is_some_and(|e| e == "idx"));
-    let stated = index.filter_map(|path| SealKey::salt_in(&mut File::open(path).ok()?));
+    let stated = index_files(from).filter_map(|mut file| SealKey::salt_in(&mut file));
     for salt in pages.first_chunk().copied().into_iter().chain(stated) {
         let keys = FileKeys::derive(key, salt)?;
         if keys.fit(&pages) {

@@ -1,20 +1,16 @@
 //! A new library from rescued rows, as far as checksums confirm them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::SalvageReport;
 use crate::error::{ErrorKind, Result};
-use crate::index::kernel::Kernel;
-use crate::index::{Index, Row, SealKey};
+use crate::index::{Index, Row};
 use crate::library::change::{Change, Op};
 use crate::library::facts::load_any;
 use crate::library::history::read_revision;
-use crate::library::keys::FileKeys;
 use crate::library::pack::past_of;
 use crate::library::record::{check_row, check_thumbnail};
 use crate::library::snapshot::Snapshot;
@@ -27,7 +23,7 @@ use crate::types::{FactId, FactState, KeyId, Modality};
 pub(super) fn rebuild(
     library: &Library,
     rescued: &Connection,
-    (damaged_folder, keys): (&Path, Option<&FileKeys>),
+    indexes: Vec<Index>,
     progress: Progress<'_>,
 ) -> Result<SalvageReport> {
     let facts = known_facts(rescued)?;
@@ -35,7 +31,6 @@ pub(super) fn rebuild(
     if facts.is_empty() && receipts.is_empty() {
         return Err(damaged("nothing in it can be read"));
     }
-    let indexes = indexes(damaged_folder, keys.map(FileKeys::index));
     let total = facts.len() as u64;
     library.write(Op::Salvage, |change| {
         let raw_len = 2 * library.fingerprint().raw_dim as usize;
@@ -76,18 +71,10 @@ fn receipts(rescued: &Connection) -> Result<Receipts> {
     rows.map_err(sql_error)?.collect::<rusqlite::Result<_>>().map_err(sql_error)
 }
 
-/// The index files that are sound, whatever the database says of them: only their vectors are asked for, and a key's
-/// checksum says whether they are the right ones.
-fn indexes(folder: &Path, key: Option<&SealKey>) -> Vec<Index> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let files = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "idx"));
-    let open = |path: PathBuf| Index::open_unnamed(File::open(path).ok()?, Kernel::best(), key).ok();
-    files.filter_map(open).collect()
-}
-
 struct Salvage<'a, 'tx> {
     change: &'a mut Change<'tx>,
     rescued: &'a Connection,
+    /// Whatever the database says of them: a key's checksum says whether a vector is the right one.
     indexes: Vec<Index>,
     raw_len: usize,
     report: SalvageReport,
