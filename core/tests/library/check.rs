@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crane_core::library::{Amendment, CheckReport, FactFilter, Library, NewRecord, Part, Repaired, Severity};
-use crane_core::{Error, ErrorKind, Fact, FactId, FactState, Modality, NewFact};
+use crane_core::{Error, ErrorKind, Fact, FactId, FactState, Fingerprint, Modality, NewFact};
 
 use crate::support::{PRINT, image, key, open, record, text, try_open, try_open_reader, unit};
 
@@ -306,6 +306,27 @@ fn a_fact_or_vector_that_is_damaged_is_taken_from_where_it_is_said_again() {
     assert_eq!((report.lost_facts, report.lost_keys), (0, 0));
     assert_eq!(all(&open(&into)), facts);
     assert_eq!(check(&into).findings, []);
+}
+
+/// The row that names the encoders has no checksum: the index files say whether it is right.
+#[test]
+fn encoders_that_the_index_files_contradict_are_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    let library = lived(&from);
+    library.flush().unwrap();
+    library.close().unwrap();
+    let salvage = |name: &str, given| {
+        let into = folder.path().join(name);
+        Library::salvage_with(&from, &into, Some(given), key().as_ref(), &mut |_, _| Ok(())).unwrap();
+        into
+    };
+    let other = Fingerprint { head: [9; 32], ..PRINT };
+    open(&salvage("stored", &other)).close().unwrap();
+    database(&from, "UPDATE library SET encoders = randomblob(32)");
+    open(&salvage("given", &PRINT)).close().unwrap();
+    let refused = try_open(salvage("neither", &other), &other).err().unwrap();
+    assert_eq!(refused.kind(), ErrorKind::FingerprintMismatch);
 }
 
 /// Whole pages that are gone, and a file that is cut off: what is saved is true, and says what is lost.
