@@ -240,11 +240,12 @@ fn database_case(sound: &Sound, what: &str, tally: &mut Tally, spoil: &mut dyn F
     }
 }
 
-/// Whether a fact is as it was. A key whose row is gone, or says that it is another fact's, is not counted among its own.
+/// Whether a fact is as it was. How many keys it has is counted from their rows, unchecked: one whose row is gone, or says
+/// that it is another fact's, is not counted, and a photo whose row says that it is a text is counted as one.
 fn is_true(fact: &Fact, sound: &Fact) -> bool {
     let (image_keys, text_keys) = (fact.image_keys, fact.text_keys);
-    let fewer = image_keys <= sound.image_keys && text_keys <= sound.text_keys;
-    fewer && *fact == Fact { image_keys, text_keys, ..sound.clone() }
+    let no_more = image_keys + text_keys <= sound.image_keys + sound.text_keys;
+    no_more && *fact == Fact { image_keys, text_keys, ..sound.clone() }
 }
 
 fn salvage_case(sound: &Sound, path: &Path, what: &str, tally: &mut Tally) {
