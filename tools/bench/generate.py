@@ -1,8 +1,10 @@
 """Generation beside llama.cpp's own `llama-mtmd-cli`, on the same files, photo and threads, one after the other.
 
 The peer is built from the source that Crane's bindings carry, over the very libraries that Crane links: the same kernels
-and compiler flags, so that what differs is ours. Without arguments on models/tiny; `--shape 7b` writes a random file of
-Qwen2.5-VL-7B's shape first (6 GB, and 8 GB of memory to run).
+and compiler flags, so that what differs is ours. Without arguments on models/tiny; `--shape 3b` and `--shape 7b` write
+random files of Qwen2.5-VL's shapes first (3 and 6 GB, and 5 and 8 GB of memory to run).
+
+Then guessing ahead: replies of models/tiny are forced upon the model, with guessing and without in turns.
 """
 
 import argparse
@@ -81,11 +83,33 @@ def run_ours(program: Path, files: tuple[Path, Path], args) -> dict:
     return json.loads(output.stdout)
 
 
-def report(ours: list[dict], peers: list[dict]) -> None:
-    def row(name: str, our: float, their: float, unit: str, more_is_better: bool = False) -> None:
-        ratio = our / their if more_is_better else their / our
-        print(f"{name:34} {our:10.3f} {their:10.3f} {unit:8} {ratio:6.2f}x")
+def replay(program: Path, files: tuple[Path, Path], args) -> None:
+    """What guessing ahead saves: time of every reply without it over that with it, medians of the rounds."""
+    command = [program.with_name("replay_bench"), TINY, *files, args.side, args.context, args.threads, args.replies, args.rounds]
+    output = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    found = json.loads(output.stdout)
+    print(f"guessing ahead, {args.replies} replies like: {found['example']}")
+    print(f"{'':34} {'with':>10} {'without':>10} {'':8} {'better':>7}")
+    for name, kind in (("replies", "replies"), ("text that does not repeat", "novel")):
+        runs = found[kind]
+        numbers = sorted({run["reply"] for run in runs})
+        tokens = sum(next(run["tokens"] for run in runs if run["reply"] == number) for number in numbers)
 
+        def seconds(guessing: bool) -> float:
+            of = lambda number: [r["seconds"] for r in runs if r["reply"] == number and r["guessing"] == guessing]
+            return sum(median(of(number)) for number in numbers)
+
+        row(name, tokens / seconds(True), tokens / seconds(False), "tokens/s", more_is_better=True)
+        drafted, accepted = (sum(run[what] for run in runs) // args.rounds for what in ("drafted", "accepted"))
+        print(f"  {tokens} tokens, {drafted} guessed, {accepted} of them right")
+
+
+def row(name: str, our: float, their: float, unit: str, more_is_better: bool = False) -> None:
+    ratio = our / their if more_is_better else their / our
+    print(f"{name:34} {our:10.3f} {their:10.3f} {unit:8} {ratio:6.2f}x")
+
+
+def report(ours: list[dict], peers: list[dict]) -> None:
     def middle(runs: list[dict], *path: str) -> float:
         values = []
         for run in runs:
@@ -113,28 +137,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, required=True, help="our generate_bench")
     parser.add_argument("--target", type=Path, default=ROOT / "target", help="cargo's target folder")
-    parser.add_argument("--shape", choices=["tiny", "7b"], default="tiny")
+    parser.add_argument("--shape", choices=["tiny", *shape.SHAPES], default="tiny")
     parser.add_argument("--photo", type=Path, default=TINY / "demo/gate-evening.jpg")
-    parser.add_argument("--runs", type=int, help="runs of each, alternating [default: 5 on tiny, 1 else]")
+    parser.add_argument("--runs", type=int, help="runs of each, alternating [default: 5 on tiny, 1 else]; 0: none")
     parser.add_argument("--tokens", type=int, help="tokens of a reply [default: 256 on tiny, 16 else]")
     parser.add_argument("--threads", type=int, help="[default: 1 on tiny, every core else]")
     parser.add_argument("--side", type=int, help="of the photo, a multiple of 28 [default: 112 on tiny, 448 else]")
+    parser.add_argument("--replies", type=int, help="to guess ahead in [default: 36 on tiny, 24 else]; 0: none")
+    parser.add_argument("--rounds", type=int, help="of them [default: 6 on tiny, 1 else]")
     args = parser.parse_args()
     tiny = args.shape == "tiny"
-    args.runs = args.runs or (5 if tiny else 1)
+    args.runs = args.runs if args.runs is not None else (5 if tiny else 1)
     args.tokens = args.tokens or (256 if tiny else 16)
+    args.replies = args.replies if args.replies is not None else (36 if tiny else 24)
+    args.rounds = args.rounds or (6 if tiny else 1)
     args.threads = args.threads or (1 if tiny else os.cpu_count())
     args.side = args.side or (112 if tiny else 448)
     args.context = 768 if tiny else 2048
     like = TINY / "language.gguf"
-    files = (like, TINY / "vision.gguf") if tiny else shape.seven_b(LOCAL, like)
+    files = (like, TINY / "vision.gguf") if tiny else shape.files(LOCAL, like, args.shape)
     program = peer(args.target)
     print(f"{args.shape}: photo of {args.side}x{args.side}, {args.tokens} tokens, {args.threads} threads, {args.runs} runs")
     ours, peers = [], []
     for _ in range(args.runs):
         ours.append(run_ours(args.program, files, args))
         peers.append(run_peer(program, files, args))
-    report(ours, peers)
+    if ours:
+        report(ours, peers)
+    if args.replies:
+        replay(args.program, files, args)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Writes Qwen2.5-VL files of the 7B's shape with random weights: speed does not depend on what weights say."""
+"""Writes Qwen2.5-VL files of real sizes with random weights: speed does not depend on what weights say."""
 
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -82,11 +83,32 @@ def vocabulary(gguf: GGUFWriter, like: Path, size: int) -> None:
     gguf.add_add_bos_token(False)
 
 
-def language(path: Path, like: Path, layers=28, width=3584, wide=18944, heads=28, kv_heads=4, words=152064) -> None:
+@dataclass(frozen=True)
+class Shape:
+    """Of a language model; the vision towers of all sizes differ in what they project into alone."""
+
+    layers: int
+    width: int
+    wide: int
+    heads: int
+    kv_heads: int
+    words: int
+    tied: bool
+    """Whether the output reuses the embedding."""
+
+
+SHAPES = {
+    "3b": Shape(36, 2048, 11008, 16, 2, 151936, True),
+    "7b": Shape(28, 3584, 18944, 28, 4, 152064, False),
+}
+
+
+def language(path: Path, like: Path, shape: Shape) -> None:
     """The language model, quantised as Q4_K_M is."""
+    layers, width, wide, heads, kv_heads = shape.layers, shape.width, shape.wide, shape.heads, shape.kv_heads
     out = Writer(path, "qwen2vl")
     meta = out.gguf
-    meta.add_name("random-7b")
+    meta.add_name(path.stem)
     meta.add_block_count(layers)
     meta.add_context_length(128000)
     meta.add_embedding_length(width)
@@ -97,10 +119,12 @@ def language(path: Path, like: Path, layers=28, width=3584, wide=18944, heads=28
     meta.add_rope_freq_base(1e6)
     meta.add_rope_dimension_sections([16, 24, 24, 0])
     meta.add_file_type(15)
-    vocabulary(meta, like, words)
-    out.add("token_embd.weight", (words, width), Kind.Q4_K)
+    vocabulary(meta, like, shape.words)
+    # What is multiplied with at the end is kept in six bits.
+    out.add("token_embd.weight", (shape.words, width), Kind.Q6_K if shape.tied else Kind.Q4_K)
     out.add("output_norm.weight", (width,))
-    out.add("output.weight", (words, width), Kind.Q6_K)
+    if not shape.tied:
+        out.add("output.weight", (shape.words, width), Kind.Q6_K)
     keys = kv_heads * width // heads
     for layer in range(layers):
         block = f"blk.{layer}."
@@ -119,7 +143,7 @@ def language(path: Path, like: Path, layers=28, width=3584, wide=18944, heads=28
     out.write()
 
 
-def vision(path: Path, depth=32, width=1280, wide=3420, into=3584) -> None:
+def vision(path: Path, into: int, depth=32, width=1280, wide=3420) -> None:
     """Its vision tower in half precision."""
     out = Writer(path, "clip")
     meta = out.gguf
@@ -159,14 +183,15 @@ def vision(path: Path, depth=32, width=1280, wide=3420, into=3584) -> None:
     out.write()
 
 
-def seven_b(folder: Path, like: Path) -> tuple[Path, Path]:
-    """Both files, 4.7 GB and 1.4 GB; written once."""
+def files(folder: Path, like: Path, name: str) -> tuple[Path, Path]:
+    """Language model and vision tower of a shape, written once: 1.8 and 1.3 GB of the 3B's, 4.7 and 1.4 of the 7B's."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = folder / "random-7b-q4_k_m.gguf", folder / "random-7b-vision-f16.gguf"
-    for file, write in zip(files, (lambda path: language(path, like), vision)):
+    shape = SHAPES[name]
+    both = folder / f"random-{name}-q4_k_m.gguf", folder / f"random-{name}-vision-f16.gguf"
+    for file, write in zip(both, (lambda path: language(path, like, shape), lambda path: vision(path, shape.width))):
         if not file.exists():
             print(f"writing {file.name}", flush=True)
             fresh = file.with_suffix(".new")
             write(fresh)
             fresh.rename(file)
-    return files
+    return both

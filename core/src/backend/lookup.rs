@@ -1,19 +1,22 @@
-//! Guesses the next tokens from what stands in the prompt and in the reply itself: a thought quotes the fact and the
-//! question, and an answer quotes the thought.
+//! Guesses the next tokens from what stands in the prompt, in the reply itself and in earlier replies: a thought quotes the
+//! fact and the question, an answer quotes the thought, and the words between the quotes are those of other thoughts.
 //!
 //! Where the last tokens have stood before, what followed them then is likely to follow now. The model checks a whole
 //! guess in one batch. Whether that pays depends on the model and the machine, which are measured ([`Cost`]), and on how
 //! often guesses of this kind were right, which is counted: text that does not repeat is soon left alone.
 
+use zeroize::Zeroize;
+
+use super::cost::{Cost, LONGEST_DRAFT};
+
 /// Fewest tokens that must have stood before.
 const SHORTEST_MATCH: usize = 2;
 /// Beyond this, a longer match says nothing more.
 const LONGEST_MATCH: usize = 8;
-/// Most tokens guessed at once.
-const LONGEST_DRAFT: usize = 16;
 /// How often a guessed token is right behind a match of 2 to 8 tokens, before there is experience: as counted over the
-/// tiny model's replies, rounded down.
-const FIRST_RATES: [f32; LONGEST_MATCH - SHORTEST_MATCH + 1] = [0.45, 0.55, 0.65, 0.7, 0.75, 0.8, 0.8];
+/// tiny model's replies, rounded down. In the prompt and the reply, and in earlier replies.
+const FIRST_RATES: [[f32; LONGEST_MATCH - SHORTEST_MATCH + 1]; 2] =
+    [[0.45, 0.55, 0.65, 0.7, 0.75, 0.8, 0.8], [0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92]];
 /// That counts as much as so many guessed tokens.
 const FIRST_WEIGHT: f32 = 6.0;
 /// What experience is worth after one more token.
@@ -22,48 +25,44 @@ const FADE: f32 = 0.98;
 const PROFIT: f32 = 1.1;
 /// Tokens' worth of time that guessing may lose in one reply.
 const MOST_LOSS: f32 = 2.0;
+/// Most tokens of earlier replies that are remembered: some forty replies, searched in microseconds.
+const MOST_EARLIER: usize = 2_000;
+/// Stands between two texts; no token has this id.
+const BREAK: Word = Word { id: -1, varies: true };
 
-/// What one more token in a batch costs, as a share of what a batch of one costs: near 0 where reading the weights from
-/// memory is the work, near 1 where computing is.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Cost {
-    /// Seconds of a batch of one.
-    single: Option<f32>,
-    /// Seconds of each further token.
-    further: Option<f32>,
+/// A token of some text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Word {
+    id: i32,
+    /// Other replies went on differently here: a name, where the words around it are the same in all of them.
+    varies: bool,
 }
 
-impl Cost {
-    /// Learns from a batch.
-    pub(super) fn learn(&mut self, tokens: usize, seconds: f32) {
-        match (tokens, self.single) {
-            (0, _) => {}
-            (1, _) => blend(&mut self.single, seconds),
-            (_, Some(single)) => blend(&mut self.further, (seconds - single).max(0.0) / (tokens - 1) as f32),
-            // The prompt comes first. A wide batch computes for the most part.
-            (_, None) => blend(&mut self.further, seconds / tokens as f32),
-        }
-    }
+/// Earlier replies, each behind the end of its prompt.
+#[derive(Default)]
+pub(super) struct Earlier(Vec<Word>);
 
-    /// The share; none before there is anything to compare.
-    pub(super) fn share(&self) -> Option<f32> {
-        Some(self.further? / self.single?.max(f32::MIN_POSITIVE))
+impl Earlier {
+    /// They are as personal as what they quote.
+    pub(super) fn forget(&mut self) {
+        self.0.iter_mut().for_each(|word| word.id.zeroize());
+        self.0.clear();
     }
-}
-
-/// Follows a figure slowly; a moment in which something else had the processor counts little.
-fn blend(figure: &mut Option<f32>, sample: f32) {
-    *figure =
-        Some(figure.map_or(sample, |figure| figure + 0.1 * (sample.min(2.0 * figure + f32::MIN_POSITIVE) - figure)));
 }
 
 /// The text so far, and how guessing went.
 pub(super) struct Lookup {
-    history: Vec<i32>,
-    /// By length of the match: guessed tokens that were right and that were tried, both faded.
-    experience: [Experience; FIRST_RATES.len()],
+    /// Earlier replies, the prompt, and the reply.
+    history: Vec<Word>,
+    /// Where the prompt begins, and the reply.
+    prompt: usize,
+    reply: usize,
+    /// By place and length of the match: guessed tokens that were right and that were tried, both faded.
+    experience: [[Experience; FIRST_RATES[0].len()]; 2],
     /// What guessing has saved, in batches of one.
     balance: f32,
+    /// The next token stands where other replies went on differently.
+    at_variation: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -73,50 +72,79 @@ struct Experience {
 }
 
 /// A guess: where it stood, and behind how many tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Draft {
     pub(super) matched: usize,
     pub(super) start: usize,
     pub(super) length: usize,
+    /// In batches of one.
+    pub(super) cost: f32,
 }
 
 impl Lookup {
     /// `prompt`: its tokens in order; what is no text is left out.
-    pub(super) fn new(prompt: Vec<i32>) -> Self {
-        Self { history: prompt, experience: [Experience::default(); FIRST_RATES.len()], balance: 0.0 }
+    pub(super) fn new(earlier: Earlier, prompt: &[i32]) -> Self {
+        let mut history = earlier.0;
+        history.push(BREAK);
+        let start = history.len();
+        history.extend(prompt.iter().map(|&id| Word { id, varies: false }));
+        let (prompt, reply) = (start, history.len());
+        Self { history, prompt, reply, experience: Default::default(), balance: 0.0, at_variation: false }
+    }
+
+    /// What is left for the next reply.
+    pub(super) fn into_earlier(self) -> Earlier {
+        let Self { mut history, prompt, reply, .. } = self;
+        // The prompt's end is where every reply begins.
+        history.drain(prompt..reply.saturating_sub(LONGEST_MATCH).max(prompt));
+        history.drain(..history.len().saturating_sub(MOST_EARLIER));
+        Earlier(history)
     }
 
     /// A token of the reply.
-    pub(super) fn push(&mut self, token: i32) {
-        self.history.push(token);
-        for Experience { right, tried } in &mut self.experience {
+    pub(super) fn push(&mut self, id: i32) {
+        self.history.push(Word { id, varies: std::mem::take(&mut self.at_variation) });
+        for Experience { right, tried } in self.experience.as_flattened_mut() {
             (*right, *tried) = (*right * FADE, *tried * FADE);
         }
     }
 
-    /// The tokens that are likely to come, at most `most`, where checking them pays at this cost; often none.
-    pub(super) fn draft(&self, most: usize, cost: f32) -> Option<Draft> {
+    /// The tokens that are likely to come behind `unread` ones that are not read yet, at most `most`, where checking them
+    /// pays; often none.
+    pub(super) fn draft(&mut self, unread: usize, most: usize, cost: &Cost) -> Option<Draft> {
         if self.balance < -MOST_LOSS || most == 0 {
             return None;
         }
-        let (start, matched) = self.longest_match()?;
-        let worth = worthwhile(self.rate(matched), cost * PROFIT);
-        let length = worth.min(LONGEST_DRAFT).min(most).min(self.history.len() - start);
-        (length > 0).then_some(Draft { matched, start, length })
+        let places = [self.longest_match(self.prompt, self.history.len()), self.longest_match(0, self.prompt)];
+        self.at_variation = places[1].is_some_and(|(start, _)| self.history[start].varies);
+        let alone = cost.of(unread)?;
+        let price = |length| cost.of(unread + length).map_or(f32::INFINITY, |all| (all - alone).max(0.0));
+        let guesses = places.into_iter().flatten().map(|(start, matched)| {
+            let (length, saved) = worthwhile(self.rate(start, matched), self.usual(start).min(most), price);
+            (Draft { matched, start, length, cost: price(length) }, saved)
+        });
+        let best = guesses.max_by(|(_, one), (_, other)| one.total_cmp(other));
+        best.map(|(draft, _)| draft).filter(|draft| draft.length > 0)
     }
 
     /// A guess's tokens.
-    pub(super) fn tokens(&self, draft: Draft) -> &[i32] {
-        &self.history[draft.start..draft.start + draft.length]
+    pub(super) fn tokens(&self, draft: Draft) -> impl Iterator<Item = i32> {
+        self.history[draft.start..draft.start + draft.length].iter().map(|word| word.id)
     }
 
-    /// Learns how many tokens of a guess were right.
-    pub(super) fn judge(&mut self, draft: Draft, right: usize, cost: f32) {
-        let experience = &mut self.experience[draft.matched - SHORTEST_MATCH];
+    /// Learns how many tokens of a guess were right, before the token is pushed that comes behind them.
+    pub(super) fn judge(&mut self, draft: Draft, right: usize) {
+        let earlier = self.is_earlier(draft.start);
+        let experience = &mut self.experience[usize::from(earlier)][draft.matched - SHORTEST_MATCH];
         experience.right += right as f32;
         // Behind the first wrong one nothing was tried.
         experience.tried += draft.length.min(right + 1) as f32;
-        self.balance += right as f32 - cost * draft.length as f32;
+        self.balance += right as f32 - draft.cost;
+        if earlier {
+            let next = &mut self.history[draft.start + right];
+            next.varies |= right < draft.length;
+            self.at_variation = next.varies;
+        }
     }
 
     /// So many tokens had to be read again because of guessing.
@@ -124,18 +152,33 @@ impl Lookup {
         self.balance -= tokens as f32;
     }
 
-    fn rate(&self, matched: usize) -> f32 {
-        let Experience { right, tried } = self.experience[matched - SHORTEST_MATCH];
-        (right + FIRST_WEIGHT * FIRST_RATES[matched - SHORTEST_MATCH]) / (tried + FIRST_WEIGHT)
+    fn is_earlier(&self, at: usize) -> bool {
+        at < self.prompt
     }
 
-    /// Where the last tokens stood before: the end of the longest match, the latest of several; and its length.
-    fn longest_match(&self) -> Option<(usize, usize)> {
+    fn rate(&self, start: usize, matched: usize) -> f32 {
+        let (place, length) = (usize::from(self.is_earlier(start)), matched - SHORTEST_MATCH);
+        let Experience { right, tried } = self.experience[place][length];
+        (right + FIRST_WEIGHT * FIRST_RATES[place][length]) / (tried + FIRST_WEIGHT)
+    }
+
+    /// How many tokens from here on can be guessed: of earlier replies, what they have in common.
+    fn usual(&self, start: usize) -> usize {
+        let rest = &self.history[start..];
+        let usual = rest.iter().take_while(|word| word.id != BREAK.id && !(word.varies && self.is_earlier(start)));
+        usual.count()
+    }
+
+    /// Where the last tokens stood before, in what begins and ends here: the end of the longest match, the latest of
+    /// several; and its length.
+    fn longest_match(&self, from: usize, to: usize) -> Option<(usize, usize)> {
         let history = &self.history;
+        let last = history.last()?.id;
+        let same = |(one, other): &(&Word, &Word)| one.id == other.id;
         let mut best = (0, SHORTEST_MATCH - 1);
-        for end in (1..history.len()).rev() {
-            let before = history[..end].iter().rev();
-            let matched = before.zip(history.iter().rev()).take(LONGEST_MATCH).take_while(|(a, b)| a == b).count();
+        for end in (from + 1..to).rev().filter(|end| history[end - 1].id == last) {
+            let before = history[from..end].iter().rev();
+            let matched = before.zip(history.iter().rev()).take(LONGEST_MATCH).take_while(same).count();
             if matched > best.1 {
                 best = (end, matched);
             }
@@ -147,14 +190,19 @@ impl Lookup {
     }
 }
 
-/// How many tokens to guess: the last one must be right more often than it costs.
-fn worthwhile(rate: f32, cost: f32) -> usize {
-    let (mut chance, mut length) = (rate, 0);
-    while chance > cost && length < LONGEST_DRAFT {
+/// How many tokens to guess of at most `most`, and how many batches of one that saves: each is right as often as the one
+/// before it. Longer ones are tried even where a shorter one does not pay: what a batch costs grows in steps.
+fn worthwhile(rate: f32, most: usize, price: impl Fn(usize) -> f32) -> (usize, f32) {
+    let (mut chance, mut right, mut best) = (1.0, 0.0, (0, 0.0));
+    for length in 1..=most.min(LONGEST_DRAFT) {
         chance *= rate;
-        length += 1;
+        right += chance;
+        let saved = right - PROFIT * price(length);
+        if saved > best.1 {
+            best = (length, saved);
+        }
     }
-    length
+    best
 }
 
 #[cfg(test)]
@@ -163,77 +211,111 @@ mod tests {
 
     use super::*;
 
-    const CHEAP: f32 = 0.05;
+    fn fresh(prompt: &[i32]) -> Lookup {
+        Lookup::new(Earlier::default(), prompt)
+    }
 
-    fn guess(lookup: &Lookup, most: usize) -> Vec<i32> {
-        lookup.draft(most, CHEAP).map_or_else(Vec::new, |draft| lookup.tokens(draft).to_vec())
+    fn guess(lookup: &mut Lookup, most: usize) -> Vec<i32> {
+        let draft = lookup.draft(1, most, &Cost::even(0.05));
+        draft.map_or_else(Vec::new, |draft| lookup.tokens(draft).collect())
     }
 
     #[test]
     fn what_followed_the_longest_and_latest_match_is_guessed() {
-        let mut lookup = Lookup::new(vec![1, 2, 3, 4, 5, 9, 2, 3, 7, 8, 6]);
-        assert!(guess(&lookup, 9).is_empty());
+        let mut lookup = fresh(&[1, 2, 3, 4, 5, 9, 2, 3, 7, 8, 6]);
+        assert!(guess(&mut lookup, 9).is_empty());
         lookup.push(2);
-        assert!(guess(&lookup, 9).is_empty());
+        assert!(guess(&mut lookup, 9).is_empty());
         lookup.push(3);
-        assert_eq!(guess(&lookup, 9), [7, 8, 6], "the later of two");
-        assert_eq!(guess(&lookup, 2), [7, 8]);
-        let mut lookup = Lookup::new(vec![1, 2, 3, 4, 5, 9, 2, 3, 7, 8, 1]);
+        assert_eq!(guess(&mut lookup, 9), [7, 8, 6], "the later of two");
+        assert_eq!(guess(&mut lookup, 2), [7, 8]);
+        let mut lookup = fresh(&[1, 2, 3, 4, 5, 9, 2, 3, 7, 8, 1]);
         lookup.push(2);
         lookup.push(3);
-        assert_eq!(guess(&lookup, 9), [4, 5, 9, 2], "the longer of two");
+        assert_eq!(guess(&mut lookup, 4), [4, 5, 9, 2], "the longer of two");
     }
 
     #[test]
     fn guesses_are_as_long_as_they_pay() {
-        for (rate, cost, length) in [(0.9, 0.5, 6), (0.9, 0.95, 0), (0.5, 0.2, 2), (0.5, 1.0, 0), (1.0, 0.1, 16)] {
-            assert_eq!(worthwhile(rate, cost), length, "{rate} {cost}");
+        for (rate, cost, length) in [(0.9, 0.5, 5), (0.9, 0.95, 0), (0.5, 0.2, 2), (0.5, 1.0, 0), (1.0, 0.1, 16)] {
+            let (found, saved) = worthwhile(rate, 99, |length| cost * length as f32);
+            assert_eq!(found, length, "{rate} {cost}");
+            assert_eq!(saved > 0.0, length > 0);
         }
+        // Kernels that take four tokens in the time of two.
+        assert_eq!(worthwhile(0.9, 4, |length| [0.0, 1.0, 1.0, 1.0, 3.0][length]).0, 3);
     }
 
     #[test]
     fn experience_decides_and_fades() {
-        let mut lookup = Lookup::new((0..40).chain(0..8).collect());
-        let draft = lookup.draft(99, 0.3).expect("a guess");
+        let cost = Cost::even(0.3);
+        let mut lookup = fresh(&(0..40).chain(0..8).collect::<Vec<_>>());
+        let draft = lookup.draft(1, 99, &cost).expect("a guess");
         assert!(draft.length > 2 && draft.matched == LONGEST_MATCH);
-        lookup.judge(draft, 0, 0.01);
-        lookup.judge(draft, 0, 0.01);
-        assert!(lookup.draft(99, 0.3).expect("a guess").length < draft.length);
+        let wrong = Draft { cost: 0.01, ..draft };
+        lookup.judge(wrong, 0);
+        lookup.judge(wrong, 0);
+        assert!(lookup.draft(1, 99, &cost).expect("a guess").length < draft.length);
         (0..99).for_each(|token| lookup.push(100 + token));
         (0..8).for_each(|token| lookup.push(token));
-        assert_eq!(lookup.draft(99, 0.3).expect("a guess").length, draft.length);
+        assert_eq!(lookup.draft(1, 99, &cost).expect("a guess").length, draft.length);
     }
 
     #[test]
     fn no_reply_loses_more_than_it_may() {
-        let mut lookup = Lookup::new((0..40).chain(0..8).collect());
-        let mut lost = 0.0;
-        while let Some(draft) = lookup.draft(99, 0.2) {
-            lookup.judge(draft, 0, 0.2);
-            lost += 0.2 * draft.length as f32;
+        let prompt: Vec<i32> = (0..40).chain(0..8).collect();
+        let (cost, mut lookup, mut lost) = (Cost::even(0.2), fresh(&prompt), 0.0);
+        while let Some(draft) = lookup.draft(1, 99, &cost) {
+            lookup.judge(draft, 0);
+            lost += draft.cost;
         }
         assert!(lost < MOST_LOSS + 0.2 * LONGEST_DRAFT as f32);
-        let mut lookup = Lookup::new((0..40).chain(0..8).collect());
+        let mut lookup = fresh(&prompt);
         lookup.charge(3);
-        assert_eq!(lookup.draft(99, CHEAP), None);
+        assert_eq!(lookup.draft(1, 99, &cost), None);
+    }
+
+    /// Writes a reply as a writer does, wherever something can be guessed; how many tokens were guessed right and wrong.
+    fn write(earlier: Earlier, prompt: &[i32], reply: &[i32]) -> (usize, usize, Earlier) {
+        let (cost, mut lookup, mut rest) = (Cost::even(0.05), Lookup::new(earlier, prompt), reply);
+        let (mut hits, mut misses) = (0, 0);
+        while let Some((&token, behind)) = rest.split_first() {
+            lookup.push(token);
+            rest = behind;
+            let Some(draft) = lookup.draft(1, rest.len(), &cost) else { continue };
+            let guessed: Vec<i32> = lookup.tokens(draft).collect();
+            let right = guessed.iter().zip(rest).take_while(|(one, other)| one == other).count();
+            rest[..right].iter().for_each(|&token| lookup.push(token));
+            lookup.judge(draft, right);
+            (hits, misses, rest) = (hits + right, misses + draft.length - right, &rest[right..]);
+        }
+        (hits, misses, lookup.into_earlier())
     }
 
     #[test]
-    fn costs_are_learnt_from_batches() {
-        let mut cost = Cost::default();
-        cost.learn(50, 1.0);
-        assert_eq!(cost.share(), None);
-        cost.learn(1, 0.1);
-        let share = cost.share().expect("known");
-        assert!((0.19..0.21).contains(&share), "{share}");
-        for _ in 0..100 {
-            cost.learn(1, 0.1);
-            cost.learn(5, 0.3);
+    fn what_replies_have_in_common_is_guessed_and_names_are_left_out() {
+        // 1 to 9 are words of every reply, 50 and more are names.
+        let reply = |name: i32| [1, 2, 3, 4, name, name + 1, 5, 6, 7, 8, 9, name + 2, 1, 9];
+        let mut earlier = Earlier::default();
+        let mut last = (0, 0);
+        for name in [50, 60, 70, 80, 90] {
+            let (hits, misses, rest) = write(earlier, &[30, 31, 32], &reply(name));
+            (earlier, last) = (rest, (hits, misses));
         }
-        let share = cost.share().expect("known");
-        assert!((0.49..0.51).contains(&share), "{share}");
-        cost.learn(1, 1_000.0);
-        assert!(cost.share().expect("known") > 0.4, "one interruption changes little");
+        assert!(last.0 >= 6 && last.1 <= 1, "{last:?}");
+        earlier.forget();
+        assert_eq!(write(earlier, &[30, 31, 32], &reply(50)).0, 0);
+    }
+
+    #[test]
+    fn so_much_is_remembered_and_no_more() {
+        let mut earlier = Earlier::default();
+        for turn in 0..50 {
+            let reply: Vec<i32> = (0..100).map(|token| turn * 100 + token).collect();
+            earlier = write(earlier, &[7; 20], &reply).2;
+        }
+        assert_eq!(earlier.0.len(), MOST_EARLIER);
+        assert_eq!(earlier.0.last().map(|word| word.id), Some(4_999));
     }
 
     proptest! {
@@ -242,13 +324,25 @@ mod tests {
             history in prop::collection::vec(0..6_i32, 0..80),
             most in 0_usize..20,
         ) {
-            let lookup = Lookup::new(history.clone());
-            let draft = guess(&lookup, most);
+            let mut lookup = fresh(&history);
+            let draft = guess(&mut lookup, most);
             prop_assert!(draft.len() <= most.min(LONGEST_DRAFT));
             if !draft.is_empty() {
                 let tail = &history[history.len() - SHORTEST_MATCH..];
                 let stood = |at: usize| history[at..].starts_with(&[tail, &draft].concat());
                 prop_assert!((0..history.len()).any(stood));
+            }
+        }
+
+        #[test]
+        fn any_replies_are_remembered_without_harm(
+            replies in prop::collection::vec(prop::collection::vec(0..9_i32, 0..60), 1..12),
+        ) {
+            let mut earlier = Earlier::default();
+            for reply in replies {
+                let (hits, _, rest) = write(earlier, &[1, 2, 3], &reply);
+                prop_assert!(hits <= reply.len());
+                earlier = rest;
             }
         }
     }

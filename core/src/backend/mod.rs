@@ -4,6 +4,8 @@
 
 #[cfg(any(feature = "llama", test))]
 mod broken;
+#[cfg(any(feature = "llama", test))]
+mod cost;
 #[cfg(feature = "llama")]
 mod llama;
 #[cfg(any(feature = "llama", test))]
@@ -20,7 +22,7 @@ mod schema;
 #[cfg(feature = "llama")]
 pub(crate) use llama::GPU_BUILT_IN;
 #[cfg(feature = "llama")]
-pub use llama::{Guessing, LlamaGenerator, LlamaOptions, Probe, devices};
+pub use llama::{Guessing, LlamaGenerator, LlamaOptions, Probe, Scripted, devices};
 #[cfg(feature = "onnx")]
 pub use onnx::{OnnxEncoders, OnnxLibrary, OnnxOptions};
 

@@ -35,7 +35,7 @@ fn beside(name: &str, args: &[String]) -> Result {
     let python = python::environment(&format!("{name}-bench"), &requirements)?;
     let example = format!("{name}_bench");
     // In the profile and with the features of everything else, so that llama.cpp and tract are not built again.
-    cargo::run("the build", &env, &["build", "--workspace", "--example", &example], &[])?;
+    cargo::run("the build", &env, &["build", "--workspace", "--examples"], &[])?;
     let mut command = shell::command(python);
     command.arg(bench.join(format!("{name}.py"))).arg("--program");
     command.arg(place::target().join("debug/examples").join(example)).args(args);

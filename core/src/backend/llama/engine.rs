@@ -12,6 +12,7 @@ use super::reader::{Place, Reader};
 use super::writer::{Desk, Limits, Style, Writer};
 use super::{Probe, worker::Listener};
 use crate::CancelToken;
+use crate::backend::lookup::Earlier;
 use crate::backend::margin::Margin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Generated;
@@ -35,6 +36,7 @@ pub(super) struct Engine<'m> {
     prefix: Option<PrefixFile>,
     /// How much batches of several tokens differ from batches of one.
     margin: Margin,
+    earlier: Earlier,
 }
 
 /// A segment that was read.
@@ -89,9 +91,9 @@ impl<'m> Engine<'m> {
         prefix: Option<PrefixFile>,
         capacity: u32,
     ) -> Self {
-        let (make, barred, margin) = (Box::new(make), barred(model), Margin::default());
+        let (make, barred, margin, earlier) = (Box::new(make), barred(model), Margin::default(), Earlier::default());
         let (reader, capacity, kept) = (Some(first), capacity as usize, Vec::new());
-        Self { reader, vision, model, make, capacity, barred, kept, prefix, margin }
+        Self { reader, vision, model, make, capacity, barred, kept, prefix, margin, earlier }
     }
 
     /// Replies to a prompt; `listener` is handed the reply's text piece by piece.
@@ -112,8 +114,9 @@ impl<'m> Engine<'m> {
         let time = self.read(plan, cancel)?;
         let generating = Instant::now();
         let (reader, vocab) = (self.reader.as_mut().ok_or_else(no_context)?, self.model.vocab());
-        let desk = Desk { reader, vocab, barred: &self.barred, capacity: self.capacity, margin: &mut self.margin };
-        let written = Writer::new(desk, limits, style, text).write(cancel, listener)?;
+        let Self { barred, margin, earlier, .. } = self;
+        let desk = Desk { reader, vocab, barred, capacity: self.capacity, margin, earlier };
+        let written = Writer::new(desk, limits, style, &text).write(cancel, listener)?;
         Ok(Generated {
             prompt_tokens: prompt_tokens as u32,
             kept_tokens: (kept_tokens + time.restored) as u32,
@@ -127,6 +130,7 @@ impl<'m> Engine<'m> {
     /// Drops everything that was read; with `context`, the memory for it too.
     pub(super) fn forget(&mut self, context: bool) {
         self.kept.clear();
+        self.earlier.forget();
         if context {
             self.reader = None;
         }

@@ -110,6 +110,16 @@ pub struct Probe {
     pub logits: Vec<Vec<f32>>,
 }
 
+/// A token of a reply that is known, for [`LlamaGenerator::replay`].
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Scripted {
+    /// Its id.
+    pub id: i32,
+    /// By how much its logit led the next one when it was chosen: close decisions are made twice, which takes time.
+    pub lead: f32,
+}
+
 /// What the worker needs to know of a bundle.
 #[derive(Clone)]
 struct Settings {
@@ -196,14 +206,15 @@ impl LlamaGenerator {
     /// As [`Generator::generate`], but what the reply says is known: the model computes what it always does, and is not
     /// asked. For measuring how long a reply takes on a model of any weights.
     #[doc(hidden)]
-    pub fn replay(&self, request: &GenerateRequest<'_>, reply: &str) -> Result<Generated> {
-        self.run(request, Some(reply.to_owned()), &CancelToken::new(), &mut |_| ())
+    pub fn replay(&self, request: &GenerateRequest<'_>, reply: &[Scripted], guessing: Guessing) -> Result<Generated> {
+        self.run(request, Some(reply.to_vec()), guessing, &CancelToken::new(), &mut |_| ())
     }
 
     fn run(
         &self,
         request: &GenerateRequest<'_>,
-        script: Option<String>,
+        script: Option<Vec<Scripted>>,
+        guessing: Guessing,
         cancel: &CancelToken,
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Generated> {
@@ -213,7 +224,7 @@ impl LlamaGenerator {
         self.send(Job::Generate {
             parts: self.own(&request.parts),
             limits: Limits { thought, answer },
-            style: Style { sampling, guessing: self.guessing, script },
+            style: Style { sampling, guessing, script },
             cancel: cancel.clone(),
             events,
         })?;
@@ -255,7 +266,7 @@ impl Generator for LlamaGenerator {
         cancel: &CancelToken,
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Generated> {
-        self.run(request, None, cancel, on_text)
+        self.run(request, None, self.guessing, cancel, on_text)
     }
 
     fn forget(&self, context: bool) {

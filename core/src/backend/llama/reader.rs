@@ -10,7 +10,7 @@ use llama_cpp_2::token::LlamaToken;
 
 use super::load::BATCH;
 use crate::CancelToken;
-use crate::backend::lookup::Cost;
+use crate::backend::cost::Cost;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The one sequence of the context.
@@ -44,8 +44,8 @@ impl<'m> Reader<'m> {
     }
 
     /// What batches have cost so far.
-    pub(super) fn cost(&self) -> Cost {
-        self.cost
+    pub(super) fn cost(&self) -> &Cost {
+        &self.cost
     }
 
     /// Forgets everything after a place. What comes next is then read as if nothing had been there.

@@ -5,12 +5,13 @@
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 
-use super::Guessing;
 use super::reader::{Place, Reader};
 use super::worker::Listener;
+use super::{Guessing, Scripted};
 use crate::CancelToken;
 use crate::backend::broken::{Fault, Watch};
-use crate::backend::lookup::{Draft, Lookup};
+use crate::backend::cost::Cost;
+use crate::backend::lookup::{Draft, Earlier, Lookup};
 use crate::backend::margin::Margin;
 use crate::backend::sample::Sampler;
 use crate::backend::schema::{Phase, Schema, Verdict};
@@ -34,7 +35,7 @@ pub(super) struct Style {
     /// Without effect where chance decides.
     pub(super) guessing: Guessing,
     /// What the model is to say, whatever it wants to: for measuring the time that a known reply takes.
-    pub(super) script: Option<String>,
+    pub(super) script: Option<Vec<Scripted>>,
 }
 
 /// What a writer works with.
@@ -46,6 +47,8 @@ pub(super) struct Desk<'a, 'm> {
     /// Tokens that prompt and reply may have together.
     pub(super) capacity: usize,
     pub(super) margin: &'a mut Margin,
+    /// Where greedy replies are remembered.
+    pub(super) earlier: &'a mut Earlier,
 }
 
 /// What comes next.
@@ -65,7 +68,8 @@ pub(super) struct Writer<'a, 'm> {
     lookup: Option<Lookup>,
     guessing: Guessing,
     margin: &'a mut Margin,
-    script: Option<std::vec::IntoIter<LlamaToken>>,
+    earlier: &'a mut Earlier,
+    script: Option<std::iter::Peekable<std::vec::IntoIter<Scripted>>>,
     schema: Schema,
     watch: Watch,
     /// Which token of the last batch has the logits of what comes next; -1: the last.
@@ -89,11 +93,12 @@ struct Guessed {
 
 impl<'a, 'm> Writer<'a, 'm> {
     /// `prompt`: the text of what was read; the last token's logits are there.
-    pub(super) fn new(desk: Desk<'a, 'm>, limits: Limits, style: &Style, prompt: Vec<i32>) -> Self {
-        let Desk { reader, vocab, barred, capacity, margin } = desk;
+    pub(super) fn new(desk: Desk<'a, 'm>, limits: Limits, style: &Style, prompt: &[i32]) -> Self {
+        let Desk { reader, vocab, barred, capacity, margin, earlier } = desk;
         let (sampler, guessing) = (Sampler::new(style.sampling), style.guessing);
-        let lookup = (guessing != Guessing::Never && sampler.is_greedy()).then(|| Lookup::new(prompt));
-        let script = style.script.as_ref().map(|text| vocab.tokenize(text.as_bytes(), false, true).into_iter());
+        let guesses = guessing != Guessing::Never && sampler.is_greedy();
+        let lookup = guesses.then(|| Lookup::new(std::mem::take(earlier), prompt));
+        let script = style.script.clone().map(|tokens| tokens.into_iter().peekable());
         Self {
             reader,
             vocab,
@@ -104,6 +109,7 @@ impl<'a, 'm> Writer<'a, 'm> {
             lookup,
             guessing,
             margin,
+            earlier,
             script,
             schema: Schema::new(),
             watch: Watch::new(),
@@ -116,7 +122,15 @@ impl<'a, 'm> Writer<'a, 'm> {
     }
 
     /// Writes the reply and hands its text to `listener`.
-    pub(super) fn write(&mut self, cancel: &CancelToken, listener: &Listener) -> Result<Generated> {
+    pub(super) fn write(mut self, cancel: &CancelToken, listener: &Listener) -> Result<Generated> {
+        let written = self.write_on(cancel, listener);
+        if let Some(lookup) = self.lookup {
+            *self.earlier = lookup.into_earlier();
+        }
+        written
+    }
+
+    fn write_on(&mut self, cancel: &CancelToken, listener: &Listener) -> Result<Generated> {
         let (mut in_phase, mut fault) = (0, None);
         loop {
             cancel.check()?;
@@ -151,7 +165,7 @@ impl<'a, 'm> Writer<'a, 'm> {
     /// The best token that the schema takes.
     fn choose(&mut self, cancel: &CancelToken) -> Result<Choice> {
         if self.script.is_some() {
-            return Ok(self.follow_script());
+            return self.follow_script(cancel);
         }
         let mut refused: Vec<usize> = Vec::new();
         loop {
@@ -169,14 +183,18 @@ impl<'a, 'm> Writer<'a, 'm> {
         }
     }
 
-    fn follow_script(&mut self) -> Choice {
-        while let Some(token) = self.script.as_mut().and_then(Iterator::next) {
+    fn follow_script(&mut self, cancel: &CancelToken) -> Result<Choice> {
+        while let Some(&Scripted { id, lead }) = self.script.as_mut().and_then(|script| script.peek()) {
+            if self.guessed.is_some() && self.margin.is_close(lead) {
+                self.settle(cancel)?;
+            }
+            self.script.as_mut().and_then(Iterator::next);
             // The runtime's own tags stand in the script too.
-            if let Some(choice) = self.offer(token) {
-                return choice;
+            if let Some(choice) = self.offer(LlamaToken(id)) {
+                return Ok(choice);
             }
         }
-        self.close()
+        Ok(self.close())
     }
 
     /// What a token leads to; none where the schema refuses it.
@@ -229,13 +247,19 @@ impl<'a, 'm> Writer<'a, 'm> {
     /// Sees to it that the context holds `tokens`, and that there are logits after them: where they were guessed they are
     /// there already. Otherwise they are read, with a guess at what follows, of at most `room` tokens.
     fn read(&mut self, tokens: Vec<LlamaToken>, room: usize, cancel: &CancelToken) -> Result<()> {
+        let guessed = self.ahead.starts_with(&tokens);
+        if !guessed && !self.ahead.is_empty() {
+            self.judge(self.draft.length - self.ahead.len());
+            self.reader.take_back(self.ahead.len())?;
+            self.ahead.clear();
+        }
         if let Some(lookup) = &mut self.lookup {
             tokens.iter().for_each(|token| lookup.push(token.0));
         }
         if let Some(guessed) = &mut self.guessed {
             guessed.steps.push(tokens.clone());
         }
-        if self.ahead.starts_with(&tokens) {
+        if guessed {
             self.ahead.drain(..tokens.len());
             self.row += tokens.len() as i32;
             self.figures.accepted_tokens += tokens.len() as u32;
@@ -243,10 +267,6 @@ impl<'a, 'm> Writer<'a, 'm> {
                 self.judge(self.draft.length);
             }
             return Ok(());
-        }
-        if !self.ahead.is_empty() {
-            self.judge(self.draft.length - self.ahead.len());
-            self.reader.take_back(self.ahead.len())?;
         }
         self.ahead = self.guess(room, tokens.len());
         if self.ahead.is_empty() {
@@ -263,27 +283,20 @@ impl<'a, 'm> Writer<'a, 'm> {
 
     /// What may follow, as far as there is room in the context behind `next` tokens.
     fn guess(&mut self, most: usize, next: usize) -> Vec<LlamaToken> {
-        let (Some(cost), Some(lookup)) = (self.cost(), &self.lookup) else { return Vec::new() };
+        let Some(lookup) = &mut self.lookup else { return Vec::new() };
         let free = self.capacity.saturating_sub(self.reader.place().tokens + next);
-        let Some(draft) = lookup.draft(most.min(free), cost) else { return Vec::new() };
+        let wanted = Cost::even(WANTED);
+        let cost = if self.guessing == Guessing::Always { &wanted } else { self.reader.cost() };
+        let Some(draft) = lookup.draft(next, most.min(free), cost) else { return Vec::new() };
         let sayable = |token: &LlamaToken| !self.barred[token.0 as usize] && !self.vocab.is_eog(*token);
-        let tokens: Vec<_> = lookup.tokens(draft).iter().map(|&id| LlamaToken(id)).take_while(sayable).collect();
+        let tokens: Vec<_> = lookup.tokens(draft).map(LlamaToken).take_while(sayable).collect();
         self.draft = Draft { length: tokens.len(), ..draft };
         tokens
     }
 
     fn judge(&mut self, right: usize) {
-        if let (Some(cost), Some(lookup)) = (self.cost(), &mut self.lookup) {
-            lookup.judge(self.draft, right, cost);
-        }
-    }
-
-    /// What a guessed token costs; none before that is known.
-    fn cost(&self) -> Option<f32> {
-        match self.guessing {
-            Guessing::WhereItPays => self.reader.cost().share(),
-            Guessing::Always => Some(WANTED),
-            Guessing::Never => None,
+        if let Some(lookup) = &mut self.lookup {
+            lookup.judge(self.draft, right);
         }
     }
 
