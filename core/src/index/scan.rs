@@ -21,6 +21,9 @@ const PATIENCE: usize = 1 << 14;
 /// Rows scored at a time; that many more are being fetched meanwhile.
 const BATCH: usize = 8;
 
+/// The bound of a candidate that is scored already: not a number, so it reaches no floor.
+const SCORED: f32 = f32::NAN;
+
 /// A run of coded rows.
 #[derive(Clone, Copy)]
 pub(super) struct Chunk<'a> {
@@ -97,29 +100,31 @@ impl<'a> Scan<'a> {
         while self.waiting.last().is_some_and(|last| last.slot as usize >= chunk.end) {
             self.waiting.pop();
         }
-        let mut floor = self.best.floor();
-        let mut kept = known;
-        for at in known..self.waiting.len() {
-            let candidate = self.waiting[at];
+        if self.filter.is_narrow() {
             // Rows that don't pass would never raise the floor: were they many, all of them would be scored.
-            if self.filter.is_narrow() && !self.filter.passes(&self.index.entries[candidate.slot as usize]) {
-                continue;
-            }
-            self.waiting[kept] = candidate;
-            // Without a branch, which the CPU could not foresee.
-            kept += usize::from(candidate.bound >= floor);
-            if candidate.bound > self.bar {
-                self.bounds.offer(Worst(candidate.bound));
+            self.keep_passing(known);
+        }
+        for at in known..self.waiting.len() {
+            let Candidate { bound, slot } = self.waiting[at];
+            if bound > self.bar {
+                self.bounds.offer(Worst(bound));
                 self.bar = self.bounds.worst().map_or(f32::NEG_INFINITY, |worst| worst.0);
-                if candidate.bound >= floor {
-                    kept -= 1;
-                    self.score(&[candidate.slot])?;
-                    floor = self.best.floor();
-                }
+                self.waiting[at].bound = SCORED;
+                self.score(&[slot])?;
             }
         }
+        if self.waiting.len() > PATIENCE { self.settle() } else { Ok(()) }
+    }
+
+    /// Drops the candidates from a place on that the filter does not let pass.
+    fn keep_passing(&mut self, from: usize) {
+        let mut kept = from;
+        for at in from..self.waiting.len() {
+            let candidate = self.waiting[at];
+            self.waiting[kept] = candidate;
+            kept += usize::from(self.filter.passes(&self.index.entries[candidate.slot as usize]));
+        }
         self.waiting.truncate(kept);
-        if kept > PATIENCE { self.settle() } else { Ok(()) }
     }
 
     /// Scores the candidates that wait and still can be among the best.

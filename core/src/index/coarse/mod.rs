@@ -50,6 +50,7 @@ pub type Block = [u8; BLOCK_LEN];
 
 /// A row that its code does not rule out.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
 pub struct Candidate {
     /// At least its score.
     pub bound: f32,

@@ -6,10 +6,11 @@ use std::arch::x86_64::{
     _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_ps, _mm256_movemask_ps, _mm256_mul_ps,
     _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256,
     _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_srli_epi16, _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps,
-    _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps,
-    _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_max_ps, _mm512_mul_ps,
+    _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask,
+    _mm512_cvtepi32_ps, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_loadu_si512,
+    _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_permutex2var_epi32,
     _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_slli_epi32,
-    _mm512_sqrt_ps, _mm512_srai_epi32, _mm512_storeu_ps, _mm512_sub_epi32, _mm512_sub_ps,
+    _mm512_sqrt_ps, _mm512_srai_epi32, _mm512_storeu_si512, _mm512_sub_epi32, _mm512_sub_ps,
 };
 
 use super::{AHEAD, Bounds};
@@ -142,8 +143,42 @@ impl Vnni {
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn scan_vnni(query: &CoarseQuery, blocks: &[Block], first: u32, floor: f32, found: &mut Vec<Candidate>) {
     for (block, first) in blocks.iter().zip((first..).step_by(BLOCK_ROWS)) {
-        bounds_vnni(query, block, &sums_vnni(query, block), floor).collect(first, found);
+        found.reserve(BLOCK_ROWS);
+        for (half, sums) in sums_vnni(query, block).into_iter().enumerate() {
+            let (bounds, hot) = bounds_vnni(query, block, half, sums, floor);
+            if hot != 0 {
+                // SAFETY: room for 32 candidates was reserved, and a half adds at most 16.
+                unsafe { append16(bounds, hot, first + 16 * half as u32, found) };
+            }
+        }
     }
+}
+
+/// Appends the hot ones of sixteen rows, in their order.
+///
+/// # Safety
+/// There must be room for 16 more candidates.
+#[target_feature(enable = "avx512f")]
+unsafe fn append16(bounds: __m512, hot: u16, first: u32, found: &mut Vec<Candidate>) {
+    const LANES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    // Bound and slot of a candidate lie side by side.
+    const PAIRED: [[u32; 16]; 2] = [
+        [0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23],
+        [8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31],
+    ];
+    // SAFETY: the load of 64 bytes is of an array of 64.
+    let lanes = |lanes: &[u32; 16]| unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) };
+    let slots = _mm512_add_epi32(_mm512_set1_epi32(first.cast_signed()), lanes(&LANES));
+    let slots = _mm512_maskz_compress_epi32(hot, slots);
+    let bounds = _mm512_castps_si512(_mm512_maskz_compress_ps(hot, bounds));
+    let (end, count) = (found.spare_capacity_mut().as_mut_ptr(), hot.count_ones() as usize);
+    for (eight, paired) in PAIRED.iter().enumerate() {
+        let pairs = _mm512_permutex2var_epi32(bounds, lanes(paired), slots);
+        // SAFETY: eight candidates of 8 bytes, a `repr(C)` pair of f32 and u32 each; the caller vouches for the room.
+        unsafe { _mm512_storeu_si512(end.add(8 * eight).cast(), pairs) };
+    }
+    // SAFETY: the first `count` are written.
+    unsafe { found.set_len(found.len() + count) };
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
@@ -173,27 +208,23 @@ fn sums_vnni(query: &CoarseQuery, block: &Block) -> [__m512i; 2] {
     })
 }
 
+/// The bounds of sixteen rows, and those that do not lie below the floor; of other rows the bound may be anything.
 #[target_feature(enable = "avx512f")]
-fn bounds_vnni(query: &CoarseQuery, block: &Block, sums: &[__m512i; 2], floor: f32) -> Bounds {
-    let mut all = Bounds::NONE;
+fn bounds_vnni(query: &CoarseQuery, block: &Block, half: usize, sums: __m512i, floor: f32) -> (__m512, u16) {
     let (norm, extra) = (_mm512_set1_ps(query.norm), _mm512_set1_ps(query.extra));
     let reaches = |bounds| _mm512_cmp_ps_mask::<_CMP_GE_OQ>(bounds, _mm512_set1_ps(floor));
-    for (half, sums) in sums.iter().enumerate() {
-        let (products, slacks) = products_avx512(query, block, half, *sums);
-        let loose = _mm512_add_ps(products, _mm512_add_ps(_mm512_mul_ps(slacks, norm), extra));
-        // Most rows are ruled out without the square root.
-        if reaches(loose) != 0 {
-            let along = _mm512_max_ps(_mm512_sub_ps(products, extra), _mm512_setzero_ps());
-            let along = _mm512_mul_ps(along, _mm512_set1_ps(query.inverse));
-            let across = _mm512_sub_ps(_mm512_set1_ps(query.square), _mm512_mul_ps(along, along));
-            let across = _mm512_sqrt_ps(_mm512_max_ps(across, _mm512_setzero_ps()));
-            let bounds = _mm512_add_ps(_mm512_add_ps(products, extra), _mm512_mul_ps(slacks, across));
-            // SAFETY: sixteen bounds are written from place `16 * half` of 32; the store is unaligned.
-            unsafe { _mm512_storeu_ps(all.bounds.as_mut_ptr().add(16 * half), bounds) };
-            all.hot |= u32::from(reaches(loose) & reaches(bounds)) << (16 * half);
-        }
+    let (products, slacks) = products_avx512(query, block, half, sums);
+    let loose = _mm512_add_ps(products, _mm512_add_ps(_mm512_mul_ps(slacks, norm), extra));
+    // Most rows are ruled out without the square root.
+    if reaches(loose) == 0 {
+        return (loose, 0);
     }
-    all
+    let along = _mm512_max_ps(_mm512_sub_ps(products, extra), _mm512_setzero_ps());
+    let along = _mm512_mul_ps(along, _mm512_set1_ps(query.inverse));
+    let across = _mm512_sub_ps(_mm512_set1_ps(query.square), _mm512_mul_ps(along, along));
+    let across = _mm512_sqrt_ps(_mm512_max_ps(across, _mm512_setzero_ps()));
+    let bounds = _mm512_add_ps(_mm512_add_ps(products, extra), _mm512_mul_ps(slacks, across));
+    (bounds, reaches(loose) & reaches(bounds))
 }
 
 /// Products of query and codes for sixteen rows, and the rows' slacks.
