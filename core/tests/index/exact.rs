@@ -8,7 +8,9 @@ use crane_core::index::{Candidate, CoarseQuery, Encoder, Entry, Filter, Index, R
 use crane_core::{Embedding, FactId, FactState, KeyId};
 use proptest::prelude::*;
 
-use crate::support::{Numbers, bits, entry, identity, index_of, mixed_rows, now, plain_score, plain_search, score};
+use crate::support::{
+    KINDS, Numbers, bits, entry, identity, index_of, mixed_rows, now, plain_score, plain_search, rows_of_kinds, score,
+};
 
 #[test]
 fn this_machine_runs_more_than_the_definition() {
@@ -132,17 +134,33 @@ proptest! {
         }
     }
 
-    /// Several queries in one pass give what each gives alone.
+    /// Rows of one kind only, subnormal ones say, for queries of any size, on every kernel.
+    #[test]
+    fn rows_of_one_kind_are_searched_exactly(seed: u64, kind in 0..KINDS, count in 1_usize..300, k in 1_usize..20, size in -12_i32..3) {
+        let mut numbers = Numbers(seed);
+        let rows = rows_of_kinds(&mut numbers, count, |_| kind);
+        let mut query = numbers.unit();
+        query.0.iter_mut().for_each(|q| *q *= 10_f32.powi(size));
+        let wanted = plain_search(&rows, &query, k, |_| true);
+        for coarse in CoarseKernel::all() {
+            let index = index_of(&rows, Kernel::best()).with_coarse_kernel(coarse);
+            prop_assert_eq!(bits(&index.search(&query, k, &now()).unwrap()), wanted.clone());
+        }
+    }
+
+    /// Several queries in one pass give what each gives alone, on every kernel.
     #[test]
     fn searching_for_many_equals_searching_for_each(seed: u64, count in 0_usize..600, k in 0_usize..30, asked in 0_usize..9) {
         let mut numbers = Numbers(seed);
         let rows = mixed_rows(&mut numbers, count);
-        let index = index_of(&rows, Kernel::best());
         let queries: Vec<Embedding> = (0..asked).map(|_| numbers.unit()).collect();
-        let many = index.search_many(&queries, k, &now(), NonZero::new(2).unwrap()).unwrap();
-        prop_assert_eq!(many.len(), asked);
-        for (query, hits) in queries.iter().zip(many) {
-            prop_assert_eq!(bits(&hits), plain_search(&rows, query, k, |_| true));
+        for coarse in CoarseKernel::all() {
+            let index = index_of(&rows, Kernel::best()).with_coarse_kernel(coarse);
+            let many = index.search_many(&queries, k, &now(), NonZero::new(2).unwrap()).unwrap();
+            prop_assert_eq!(many.len(), asked);
+            for (query, hits) in queries.iter().zip(many) {
+                prop_assert_eq!(bits(&hits), plain_search(&rows, query, k, |_| true));
+            }
         }
     }
 

@@ -47,12 +47,20 @@ fn normalise(values: &mut [f32]) {
     values.iter_mut().for_each(|v| *v /= length);
 }
 
+/// How many kinds of rows there are.
+pub const KINDS: usize = 8;
+
 /// Rows of every kind that could trip a kernel or a bound.
 pub fn mixed_rows(numbers: &mut Numbers, count: usize) -> Vec<Row> {
+    rows_of_kinds(numbers, count, |at| at % KINDS)
+}
+
+/// Rows, each of the kind that its place is given: random, clustered, equal, nearly equal, subnormal, zero.
+pub fn rows_of_kinds(numbers: &mut Numbers, count: usize, kind: impl Fn(usize) -> usize) -> Vec<Row> {
     let centre = numbers.unit();
     let mut rows: Vec<Row> = Vec::with_capacity(count);
     for at in 0..count {
-        let row = match at % 8 {
+        let row = match kind(at) {
             0 | 1 => Row::from_embedding(&numbers.unit()),
             2 => Row::from_embedding(&numbers.near(&centre, 0.02)),
             3 if at > 8 => rows[numbers.below(at)],
