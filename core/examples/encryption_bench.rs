@@ -6,14 +6,16 @@
     reason = "a bench: it reports by printing, and a panic is a report"
 )]
 
+mod support;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crane_core::library::{ImageKey, Library, NewRecord, TextKey};
-use crane_core::{EMBEDDING_DIM, Embedding, Fingerprint, LibraryKey, Modality, NewFact, RawEmbedding};
+use crane_core::library::{Library, NewRecord};
+use crane_core::{Fingerprint, LibraryKey, Modality};
+use support::{RAW_DIM, fingerprint, processor_time, record, unit};
 
-const RAW_DIM: u32 = 1152;
-const PRINT: Fingerprint = Fingerprint { encoders: [1; 32], head: [2; 32], raw_dim: RAW_DIM };
+const PRINT: Fingerprint = fingerprint(RAW_DIM);
 const BULK: u64 = 10_000;
 
 fn main() {
@@ -75,7 +77,7 @@ impl Table {
 }
 
 fn fill(path: &Path, key: Option<&LibraryKey>, round: u64, table: &mut Table) {
-    let records: Vec<NewRecord> = (0..BULK).map(|n| record(round * BULK + n)).collect();
+    let records: Vec<NewRecord> = (0..BULK).map(|n| record(round * BULK + n, RAW_DIM)).collect();
     let library = Library::open_with(path, &PRINT, key).unwrap();
     table.time("bulk import of 10,000, ms", || library.add_all(&records).unwrap());
     table.time("flush, ms", || library.flush().unwrap());
@@ -94,7 +96,7 @@ fn open(path: &Path, key: Option<&LibraryKey>, round: u64, table: &mut Table) {
     for n in 0..5 {
         table.time("search in memory, ms", || library.search(Modality::Image, &unit(round + 7 * n), 5).unwrap());
     }
-    let one = record((1 << 40) + round);
+    let one = record((1 << 40) + round, RAW_DIM);
     let fact = table.time("add, durable, ms", || library.add(one).unwrap());
     table.time("reading a fact, ms", || library.get(fact.id).unwrap());
     table.time("full-text lookup, ms", || library.lookup("Brasenose", 20).unwrap());
@@ -122,32 +124,6 @@ fn change_keys(path: &Path) {
     for (name, values) in table.0 {
         println!("{name:27} {:>10.0} ms {:>10.0} ms of processor time", values[0][0], values[0][1]);
     }
-}
-
-/// What this thread has spent on a processor, where Linux tells.
-fn processor_time() -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    Duration::from_nanos(told.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0))
-}
-
-fn record(n: u64) -> NewRecord {
-    let embedding = unit(n);
-    let raw = RawEmbedding(embedding.0.iter().cycle().take(RAW_DIM as usize).copied().collect());
-    let statement = format!("Building number {n} is Brasenose College, which stands in {} Lane in Oxford.", n * 7919);
-    let fact = NewFact { statement: statement.clone(), target: Some("Oxford".into()), ..NewFact::default() };
-    let image = ImageKey { raw: raw.clone(), embedding: embedding.clone(), thumbnail: None };
-    NewRecord { fact, images: vec![image], texts: vec![TextKey { text: statement, raw, embedding }] }
-}
-
-fn unit(seed: u64) -> Embedding {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut values: [f32; EMBEDDING_DIM] = std::array::from_fn(|_| {
-        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
-        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    });
-    let length = values.iter().map(|v| v * v).sum::<f32>().sqrt();
-    values.iter_mut().for_each(|v| *v /= length);
-    Embedding(values)
 }
 
 fn millis(time: Duration) -> f64 {

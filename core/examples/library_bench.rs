@@ -5,15 +5,16 @@
     reason = "a bench: it reports by printing, and a panic is a report"
 )]
 
+mod support;
+
 use std::fs::File;
 use std::time::{Duration, Instant};
 
 use crane_core::index::kernel::{CoarseKernel, Kernel};
 use crane_core::index::{Entry, Filter, Identity, Index, Row};
-use crane_core::library::{ImageKey, Library, NewRecord};
-use crane_core::{EMBEDDING_DIM, Embedding, FactId, FactState, Fingerprint, KeyId, Modality, NewFact, RawEmbedding};
-
-const RAW_DIM: u32 = 1152;
+use crane_core::library::{Library, NewRecord};
+use crane_core::{Embedding, FactId, FactState, KeyId, Modality};
+use support::{RAW_DIM, fingerprint, record, unit};
 
 fn main() {
     let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
@@ -25,18 +26,6 @@ fn main() {
         search(rows);
     }
     library();
-}
-
-fn unit(seed: u64) -> Embedding {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut uniform = || {
-        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
-        (state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
-    };
-    let mut values: [f32; EMBEDDING_DIM] = std::array::from_fn(|_| uniform() + uniform() + uniform() + uniform());
-    let length = values.iter().map(|v| v * v).sum::<f32>().sqrt();
-    values.iter_mut().for_each(|v| *v /= length);
-    Embedding(values)
 }
 
 fn search(rows: usize) {
@@ -78,33 +67,14 @@ fn median(queries: &[Embedding], mut work: impl FnMut(&Embedding) -> usize) -> D
 
 fn library() {
     let folder = tempfile::tempdir().unwrap();
-    let fingerprint = Fingerprint { encoders: [1; 32], head: [2; 32], raw_dim: RAW_DIM };
-    let open = || Library::open(folder.path(), &fingerprint).unwrap();
+    let open = || Library::open(folder.path(), &fingerprint(RAW_DIM)).unwrap();
     let library = open();
-    let mut adds: Vec<Duration> = (0..100)
-        .map(|n| {
-            let begun = Instant::now();
-            library.add(record(n)).unwrap();
-            begun.elapsed()
-        })
-        .collect();
-    adds.sort();
-    println!("add, durable: median {:.2} ms", micros(adds[50]) / 1e3);
-    let records: Vec<NewRecord> = (0..10_000).map(|n| record(1_000 + n)).collect();
-    let begun = Instant::now();
+    let records: Vec<NewRecord> = (0..10_000).map(|n| record(n, RAW_DIM)).collect();
     library.add_all(&records).unwrap();
-    println!("add 10,000 in one change: {:.0} facts a second", 10_000.0 / begun.elapsed().as_secs_f64());
     library.close().unwrap();
     let begun = Instant::now();
     open().search(Modality::Image, &unit(5), 5).unwrap();
-    println!("open to first search, 10,100 facts: {:.1} ms", micros(begun.elapsed()) / 1e3);
-}
-
-fn record(n: u64) -> NewRecord {
-    let embedding = unit(n);
-    let raw = RawEmbedding(embedding.0.iter().cycle().take(RAW_DIM as usize).copied().collect());
-    let fact = NewFact { statement: format!("Building {n} is Brasenose College."), ..NewFact::default() };
-    NewRecord { fact, images: vec![ImageKey { raw, embedding, thumbnail: None }], texts: Vec::new() }
+    println!("open to first search, 10,000 facts: {:.1} ms", micros(begun.elapsed()) / 1e3);
 }
 
 fn micros(time: Duration) -> f64 {
