@@ -7,7 +7,7 @@ mod outcome;
 mod unprivileged;
 
 pub use bench::{Bench, binary};
-pub use bundle::{copy_of_models, models};
+pub use bundle::{copy_of_models, models, retrain};
 pub use outcome::Outcome;
 #[cfg(unix)]
 pub use unprivileged::{chmod, is_root, unprivileged};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crane_tests::{Bench, Outcome, binary, models};
+use crane_tests::{Bench, Outcome, binary, copy_of_models, models, picture, retrain};
 
 #[test]
 fn stat_counts_what_the_library_holds() {
@@ -97,4 +97,40 @@ fn check_repair_and_salvage_need_no_models_and_say_what_they_found() {
     assert_eq!(bench.crane(&["library", "check"]).ok()["findings"], serde_json::json!([]));
     assert_eq!(bench.crane(&["fact", "show", &kept]).ok()["statement"], "The field is azure.");
     assert_eq!(bench.crane(&["fact", "search", "lion"]).ok()[0]["statement"], "The charge is a lion.");
+}
+
+#[test]
+fn a_library_goes_over_to_other_models() {
+    let bench = Bench::new();
+    let photo = picture("plain.png");
+    let photo = photo.to_str().expect("a plain path");
+    let add = ["fact", "add", "--statement", "The charge is a lion.", "--image", photo, "--keep-thumbnails"];
+    let id = bench.crane(&add).ok()["id"].clone();
+    let fired = |bench: &Bench| {
+        let told = bench.crane(&["preview", "What is the charge?", "--image", photo]).ok();
+        told["decision"]["fact"].clone()
+    };
+    assert_eq!(fired(&bench), id);
+
+    let models = copy_of_models(bench.dir());
+    retrain(&models, "head.onnx");
+    let bench = bench.with_models(models.clone());
+    bench.crane(&["fact", "list"]).fails("fingerprint_mismatch");
+    let report = bench.crane(&["library", "reembed"]).ok();
+    assert_eq!((&report["keys"], &report["projected"]), (&2.into(), &2.into()), "{report}");
+    assert_eq!(fired(&bench), id);
+
+    retrain(&models, "image_encoder.onnx");
+    let report = bench.crane(&["library", "reembed"]).ok();
+    assert_eq!((&report["keys"], &report["projected"]), (&2.into(), &0.into()), "{report}");
+    assert_eq!(fired(&bench), id);
+    assert_eq!(bench.crane(&["library", "check"]).ok()["findings"], serde_json::json!([]));
+
+    // Of this one no copy of the photo is kept.
+    bench.add_fact("The field is azure.");
+    retrain(&models, "text_encoder.onnx");
+    bench.crane(&["library", "reembed"]).fails("invalid_input");
+    let report = bench.crane(&["library", "reembed", "--erase-unreadable"]).ok();
+    assert_eq!((&report["keys"], report["erased"].as_array().map(Vec::len)), (&3.into(), Some(1)), "{report}");
+    assert_eq!(fired(&bench), id);
 }
