@@ -3,18 +3,19 @@
 use std::time::Instant;
 
 use crate::setup::{self, BuildEnv};
-use crate::{Result, cargo, dependencies, dist, swift};
+use crate::{Result, cargo, dependencies, dist, kotlin, swift};
 
 type Check = (&'static str, fn(&BuildEnv) -> Result);
 
 /// Cheap checks first, so that a slip is told in seconds.
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     ("formatting", formatting),
     ("dependencies", |_| dependencies::check()),
     ("clippy", clippy),
     ("documentation", documentation),
     ("tests", tests),
     ("Python", |_| dist::test_python()),
+    ("Kotlin", |_| kotlin::test()),
     ("Swift", |_| swift::test()),
     ("encryption", encryption),
 ];

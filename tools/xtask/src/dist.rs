@@ -1,5 +1,6 @@
 //! `cargo xtask dist`: packages for other languages, in `target/dist`.
 
+mod android;
 mod c;
 mod python;
 
@@ -9,7 +10,7 @@ use crate::{Result, cargo, place, setup, shell};
 
 pub(crate) use python::test as test_python;
 
-const USAGE: &str = "usage: cargo xtask dist c|python [--dev] [--sizes]";
+const USAGE: &str = "usage: cargo xtask dist android|c|python [--dev] [--sizes]";
 
 /// `dist LANGUAGE [--dev] [--sizes]`.
 pub(crate) fn command(args: &[String]) -> Result {
@@ -19,6 +20,7 @@ pub(crate) fn command(args: &[String]) -> Result {
     }
     let profile = if flags.contains(&"--dev") { Profile::Dev } else { Profile::Release };
     match languages[..] {
+        ["android"] => android::pack(profile),
         ["c"] => c::pack(profile, flags.contains(&"--sizes")),
         ["python"] => python::pack(profile).map(drop),
         _ => Err(USAGE.into()),

@@ -12,6 +12,7 @@ mod checks;
 mod compiler;
 mod dependencies;
 mod dist;
+mod kotlin;
 mod libclang;
 mod packages;
 mod place;
@@ -38,11 +39,13 @@ cargo xtask COMMAND
   demo [ARGS…]            set up, build, and run `crane demo` on models/tiny; ARGS go to `crane demo`
   test                    set up, then everything a change must pass: fmt, dependencies, clippy, docs, tests
   bindings LANGUAGE [OUT] build crane-ffi and generate kotlin, swift or python from it, into OUT or target/bindings
-  dist c|python [--dev] [--sizes]
+  dist android|c|python [--dev] [--sizes]
                           make that package in target/dist and try it out; --dev: from the build that tests use, which
                           saves time; --sizes: also build other sets of features and tell the library's size in each
   test-swift              build the Swift package and run its tests, where there is a Swift: on the path, in the tree that
                           CRANE_SWIFT_ROOT names, or in .local/swift
+  test-kotlin             generate the Kotlin bindings and run Maven on android: the library's tests on this machine's
+                          JVM, its README's example, and the Android part compiled against stand-ins
   test-python             install the wheel into a fresh environment and run its tests there
   campaign [NAME] [--rounds N] [--seed N]
                           the proofs of core/docs/PROOF.md, large: kill, power, storage, damage, fuzz; all without NAME
@@ -76,6 +79,7 @@ fn run(args: &[String]) -> Result {
         "test" => none_left(rest).and_then(|()| checks::all()),
         "dist" => dist::command(rest),
         "test-python" => none_left(rest).and_then(|()| dist::test_python()),
+        "test-kotlin" => none_left(rest).and_then(|()| kotlin::test()),
         "test-swift" => none_left(rest).and_then(|()| swift::test()),
         "bindings" => bindings::command(rest),
         "campaign" => campaign::run(rest),

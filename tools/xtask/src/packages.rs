@@ -14,6 +14,7 @@ struct Manager {
     make: &'static str,
     libclang: &'static str,
     perl: &'static str,
+    maven: &'static str,
 }
 
 const MANAGERS: [Manager; 5] = [
@@ -26,6 +27,7 @@ const MANAGERS: [Manager; 5] = [
         make: "make",
         libclang: "libclang-dev",
         perl: "perl",
+        maven: "maven",
     },
     Manager {
         program: "dnf",
@@ -36,6 +38,7 @@ const MANAGERS: [Manager; 5] = [
         make: "make",
         libclang: "clang-devel",
         perl: "perl",
+        maven: "maven",
     },
     Manager {
         program: "apk",
@@ -46,6 +49,7 @@ const MANAGERS: [Manager; 5] = [
         make: "make",
         libclang: "clang-dev",
         perl: "perl",
+        maven: "maven",
     },
     Manager {
         program: "pacman",
@@ -56,6 +60,7 @@ const MANAGERS: [Manager; 5] = [
         make: "make",
         libclang: "clang",
         perl: "perl",
+        maven: "maven",
     },
     Manager {
         program: "zypper",
@@ -66,6 +71,7 @@ const MANAGERS: [Manager; 5] = [
         make: "make",
         libclang: "clang-devel",
         perl: "perl",
+        maven: "maven",
     },
 ];
 
@@ -81,6 +87,7 @@ impl Manager {
             Tool::Make => self.make,
             Tool::Libclang => self.libclang,
             Tool::Perl => self.perl,
+            Tool::Maven => self.maven,
         };
         tools.iter().map(name).collect()
     }
@@ -143,7 +150,8 @@ mod tests {
     #[test]
     fn every_tool_has_a_package() {
         for manager in &MANAGERS {
-            let packages = manager.packages(&[Tool::Cxx, Tool::Cmake, Tool::Make, Tool::Libclang, Tool::Perl]);
+            let all = [Tool::Cxx, Tool::Cmake, Tool::Make, Tool::Libclang, Tool::Perl, Tool::Maven];
+            let packages = manager.packages(&all);
             assert!(packages.iter().all(|name| !name.is_empty()), "{}", manager.program);
         }
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::compiler::{self, Cxx};
 use crate::libclang::{self, Libclang};
-use crate::{Result, packages, wheels};
+use crate::{Result, packages, shell, wheels};
 
 /// One thing that llama.cpp's build needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(crate) enum Tool {
     Libclang,
     /// perl with its own modules, which configures OpenSSL: for the feature `encryption` alone.
     Perl,
+    /// Maven with a Java to run it, 11 or later: for the tests of Kotlin alone.
+    Maven,
 }
 
 impl fmt::Display for Tool {
@@ -31,6 +33,7 @@ impl fmt::Display for Tool {
             Self::Make => "make",
             Self::Libclang => "libclang",
             Self::Perl => "perl",
+            Self::Maven => "Maven",
         })
     }
 }
@@ -95,13 +98,23 @@ pub(crate) fn build_env() -> Result<BuildEnv> {
     }
 }
 
-/// What OpenSSL's build still lacks once it was looked for and, where that is allowed, installed; with the command that
-/// installs it.
+/// What OpenSSL's build still lacks, see [`missing_for`].
 pub(crate) fn missing_for_openssl() -> Option<String> {
-    let missing = || -> Vec<Tool> {
-        let found = [(Tool::Perl, compiler::find_perl()), (Tool::Make, compiler::find_make())];
-        found.into_iter().filter(|(_, found)| !found).map(|(tool, _)| tool).collect()
-    };
+    missing_for(&[(Tool::Perl, compiler::find_perl), (Tool::Make, compiler::find_make)])
+}
+
+/// What the tests of Kotlin still lack, see [`missing_for`].
+pub(crate) fn missing_for_kotlin() -> Option<String> {
+    missing_for(&[(Tool::Maven, || shell::works("mvn", &["--version"]))])
+}
+
+/// Looks for a tool.
+type Find = fn() -> bool;
+
+/// What an optional part of the work still lacks once it was looked for and, where that is allowed, installed; with the
+/// command that installs it.
+fn missing_for(wanted: &[(Tool, Find)]) -> Option<String> {
+    let missing = || -> Vec<Tool> { wanted.iter().filter(|(_, found)| !found()).map(|(tool, _)| *tool).collect() };
     if !missing().is_empty() && packages::may_install() {
         packages::install(&missing());
     }
