@@ -6,6 +6,7 @@
 mod answer;
 pub mod backend;
 pub mod bundle;
+mod busy;
 mod cancel;
 mod cite;
 #[cfg_attr(not(feature = "llama"), allow(dead_code, unused_imports, reason = "it serves the language model"))]

@@ -4,13 +4,13 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use crane_core::ErrorKind;
 use crane_ffi::{
-    Answer, AnswerEvent, AnswerListener, Crane, CraneError, FactFilter, FactState, ListenerError, NewFact, OpenOptions,
-    Question,
+    Answer, AnswerEvent, AnswerListener, Crane, CraneError, ExportOptions, FactFilter, FactState, ImportOptions,
+    ListenerError, NewFact, OpenOptions, ProgressListener, Question,
 };
 
 type End = Result<Answer, CraneError>;
@@ -47,6 +47,17 @@ fn open(folder: &Path) -> Arc<Crane> {
     try_open(folder).unwrap()
 }
 
+/// Opens a library that is about to be closed.
+fn open_soon(folder: &Path) -> Arc<Crane> {
+    loop {
+        match try_open(folder) {
+            Ok(crane) => return crane,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::LibraryLocked),
+        }
+        thread::yield_now();
+    }
+}
+
 fn try_open(folder: &Path) -> Result<Arc<Crane>, CraneError> {
     Crane::open(OpenOptions {
         models: Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tiny").to_string_lossy().into_owned(),
@@ -66,6 +77,10 @@ fn try_open(folder: &Path) -> Result<Arc<Crane>, CraneError> {
 fn question() -> Question {
     let text = "Who is the founder of Progeal?".into();
     Question { text, image: None, source: None, thought_tokens: None, answer_tokens: None, temperature: None, seed: 0 }
+}
+
+fn filter() -> FactFilter {
+    FactFilter { states: vec![FactState::Active], source: None, subject: None, valid_at: None, offset: 0, limit: None }
 }
 
 fn fact() -> NewFact {
@@ -106,13 +121,7 @@ fn a_question_outlives_the_object_that_it_was_asked_of() {
     assert_eq!(ended.recv().unwrap().unwrap().text, "Dufleath");
     drop(task);
     // The question's end has closed the library, though nobody shut anything down.
-    let again = loop {
-        match try_open(folder.path()) {
-            Ok(crane) => break crane,
-            Err(error) => assert_eq!(error.kind(), ErrorKind::LibraryLocked),
-        }
-        thread::yield_now();
-    };
+    let again = open_soon(folder.path());
     assert_eq!(again.fact(id).unwrap().statement, fact().statement);
 }
 
@@ -127,19 +136,90 @@ fn a_listener_that_panics_is_told_so_and_hurts_nobody_else() {
     assert_eq!(crane.ask_blocking(question()).unwrap().text, "Dufleath");
 }
 
+/// Does something at the first telling of progress.
+struct Meddler<F>(Mutex<Option<F>>);
+
+impl<F: FnOnce() + Send> ProgressListener for Meddler<F> {
+    fn on_progress(&self, _: f32) -> Result<(), ListenerError> {
+        if let Some(act) = self.0.lock().unwrap().take() {
+            act();
+        }
+        Ok(())
+    }
+}
+
+fn meddler<F: FnOnce() + Send + 'static>(act: F) -> Option<Arc<dyn ProgressListener>> {
+    Some(Arc::new(Meddler(Mutex::new(Some(act)))))
+}
+
+fn import_options() -> ImportOptions {
+    ImportOptions { trusted: Vec::new(), similarity: 0.95, on_conflict: None }
+}
+
+/// A pack of one fact, made by a library beside the test's own.
+fn pack(folder: &Path) -> String {
+    let (elsewhere, file) = (folder.join("elsewhere"), folder.join("facts.pack").to_string_lossy().into_owned());
+    std::fs::create_dir(&elsewhere).unwrap();
+    let crane = open(&elsewhere);
+    crane.add_fact(fact()).unwrap();
+    let options = ExportOptions { facts: None, thumbnails: true, history: true, signing_key: None };
+    crane.export_pack(file.clone(), options, None).unwrap();
+    file
+}
+
+#[test]
+fn changes_by_whoever_is_told_of_progress_are_refused_and_the_work_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, crane) = (pack(folder.path()), open(folder.path()));
+    let meddle = |crane: &Arc<Crane>| {
+        let crane = Arc::clone(crane);
+        meddler(move || {
+            for refused in [crane.undo().err(), crane.add_fact(fact()).err(), crane.on_background().err()] {
+                assert_eq!(refused.unwrap().kind(), ErrorKind::InvalidInput);
+            }
+            crane.on_foreground().unwrap_err();
+            assert_eq!(crane.history(None, 10).unwrap().len(), 0, "looking is fine");
+            crane.preview(question()).unwrap();
+        })
+    };
+    let preview = crane.preview_pack(file.clone(), import_options(), meddle(&crane)).unwrap();
+    assert_eq!(preview.new.len(), 1);
+    let report = crane.import_pack(file, import_options(), meddle(&crane)).unwrap();
+    assert_eq!(report.added.len(), 1);
+    crane.on_foreground().unwrap();
+    crane.undo().unwrap();
+}
+
+#[test]
+fn shutting_down_ends_work_that_tells_its_progress() {
+    for from_elsewhere in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, crane) = (pack(folder.path()), open(folder.path()));
+        let closing = Arc::clone(&crane);
+        let shut = meddler(move || {
+            if !from_elsewhere {
+                return closing.shut_down().unwrap();
+            }
+            let closer = Arc::clone(&closing);
+            thread::spawn(move || closer.shut_down().unwrap());
+            // It waits for this import; calls are refused from when it has begun to.
+            while closing.facts(filter()).is_ok() {
+                thread::yield_now();
+            }
+        });
+        let ended = crane.import_pack(file, import_options(), shut);
+        assert_eq!(ended.err().unwrap().kind(), ErrorKind::Closed);
+        assert_eq!(crane.facts(filter()).err().unwrap().kind(), ErrorKind::Closed);
+        drop(crane);
+        assert!(open_soon(folder.path()).facts(filter()).unwrap().is_empty(), "nothing of it was imported");
+    }
+}
+
 #[test]
 fn shutting_down_amid_calls_of_many_threads_ends_each_with_a_typed_error() {
     let folder = tempfile::tempdir().unwrap();
     let crane = open(folder.path());
     let added = AtomicUsize::new(0);
-    let filter = || FactFilter {
-        states: vec![FactState::Active],
-        source: None,
-        subject: None,
-        valid_at: None,
-        offset: 0,
-        limit: None,
-    };
     thread::scope(|scope| {
         let workers: Vec<_> = (0..8)
             .map(|n| {

@@ -15,6 +15,7 @@ use super::folder::{Folder, WriterLock};
 use super::sql::sql_error;
 use super::vectors::Vectors;
 use super::{Access, Library, Writer, check_library, checkpoint, schema, sql};
+use crate::busy;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Whether connections may be kept.
@@ -171,6 +172,7 @@ impl Library {
     }
 
     fn put_away(&self, presence: Presence) -> Result<()> {
+        busy::check()?;
         self.readers.leave(presence);
         let done = match &self.access {
             Access::Write(writer) => {
@@ -195,6 +197,7 @@ impl Library {
         let Access::Write(writer) = &self.access else {
             return Err(Error::new(ErrorKind::ReadOnly, "the library was opened for reading only"));
         };
+        busy::check()?;
         // Asked before waiting, or else a stream of changes would keep the library from being put away.
         self.readers.require_here()?;
         // A panic inside a transaction has rolled it back: the connection is sound.

@@ -12,6 +12,7 @@ use super::record::check_embedding;
 use super::sql::sql_error;
 use super::vectors::Vectors;
 use super::{Access, Library, MODALITIES, check_library, now_ms};
+use crate::busy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Filter, Index, LoadError};
 use crate::types::{Embedding, FactId, Hit, Modality};
@@ -135,6 +136,7 @@ impl Library {
         match &self.access {
             Access::Write(_) if !self.behind.load(Ordering::Acquire) => Ok(()),
             Access::Write(writer) => {
+                busy::check()?;
                 if let Some(writer) = &*writer.lock().unwrap_or_else(PoisonError::into_inner) {
                     let mut vectors = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
                     vectors.take_over(&writer.connection, &self.folder)?;

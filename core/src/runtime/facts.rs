@@ -88,7 +88,7 @@ impl Runtime {
     }
 
     /// Begins work on a library that can be changed now: no photo is embedded for one that can't.
-    fn begin_change(&self) -> Result<(Session, &Library)> {
+    pub(super) fn begin_change(&self) -> Result<(Session, &Library)> {
         let session = Session::begin(&self.inner, Work::Plain)?;
         let library = self.inner.library.as_ref().filter(|library| !library.is_read_only());
         let read_only = || Error::new(ErrorKind::ReadOnly, "the library was opened for reading only");

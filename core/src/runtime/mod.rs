@@ -4,6 +4,7 @@ mod facts;
 mod held;
 mod life;
 mod options;
+mod packs;
 mod reembed;
 mod session;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 
 use crane_core::Result;
-use crane_core::library::pack::{ExportOptions, ImportOptions, Pack, SecretKey};
+use crane_core::library::pack::{ExportOptions, ImportOptions, SecretKey};
 use zeroize::Zeroizing;
 
 use super::args::{clear, fact_ids, place, read_struct, text};
@@ -12,7 +12,7 @@ use super::progress::{ProgressCallback, steps};
 use super::runtime::{Crane, hand_out_key, runtime};
 use super::status::guard;
 use super::text::{Text, hand_out};
-use crate::shared::{self, existing, writable};
+use crate::shared;
 
 /// Writes facts to a file, which appears under its name only when it is complete. It is not encrypted, and forgetting a fact
 /// does not reach it.
@@ -39,8 +39,7 @@ pub unsafe extern "C" fn crane_pack_export(
         let (runtime, file) = (runtime(crane)?, text("file", file)?);
         let chosen = (!options.is_null()).then(|| read_struct("options", options)?.read()).transpose()?;
         let options = chosen.unwrap_or_else(ExportOptions::default);
-        let report = existing(&runtime)?.export_file(file, &options, &mut steps(on_progress, user_data))?;
-        hand_out(out, &report)
+        hand_out(out, &runtime.export_pack(file.as_ref(), &options, &mut steps(on_progress, user_data))?)
     })
 }
 
@@ -68,9 +67,7 @@ pub unsafe extern "C" fn crane_pack_preview(
     guard(|| unsafe {
         place(out)?;
         let (runtime, file, options) = (runtime(crane)?, text("file", file)?, import_options(options)?);
-        let library = existing(&runtime)?;
-        let told = &mut steps(on_progress, user_data);
-        hand_out(out, &library.preview_import(&mut Pack::open(file)?, &options, told)?)
+        hand_out(out, &runtime.preview_pack(file.as_ref(), &options, &mut steps(on_progress, user_data))?)
     })
 }
 
@@ -92,9 +89,7 @@ pub unsafe extern "C" fn crane_pack_import(
     guard(|| unsafe {
         clear(out)?;
         let (runtime, file, options) = (runtime(crane)?, text("file", file)?, import_options(options)?);
-        let library = writable(&runtime)?;
-        let told = &mut steps(on_progress, user_data);
-        hand_out(out, &library.import(&mut Pack::open(file)?, &options, told)?)
+        hand_out(out, &runtime.import_pack(file.as_ref(), &options, &mut steps(on_progress, user_data))?)
     })
 }
 

@@ -6,8 +6,8 @@ use crane_core::{CancelToken, Result};
 
 use crate::shared;
 
-/// Told how far work is, on the thread that does it. The rules of `crane_event_fn` are its rules; and it must not change the
-/// library that is worked on, which is busy.
+/// Told how far work is, on the thread that does it. The rules of `crane_event_fn` are its rules. It may call any function
+/// of Crane, `crane_close` included; changes give `CRANE_INVALID_INPUT`, since the library is busy.
 ///
 /// @param user_data What was given along with the callback.
 /// @param share     The share that is done, 0 to 1.

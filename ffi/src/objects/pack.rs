@@ -1,11 +1,11 @@
 //! Fact packs: facts in one portable, verified file.
 
 use crane_core::FactId;
-use crane_core::library::pack::{self, Pack, SecretKey};
+use crane_core::library::pack::{self, SecretKey};
 
 use super::progress::{Listener, steps};
 use super::{Conflict, Crane, Fact, Origin, Result};
-use crate::shared::{self, existing, parse_id, parse_public_key, writable};
+use crate::shared::{self, parse_id, parse_public_key};
 
 /// What an export takes along.
 #[derive(uniffi::Record)]
@@ -188,7 +188,7 @@ impl Crane {
     #[uniffi::method(default(progress = None))]
     pub fn export_pack(&self, file: String, options: ExportOptions, progress: Listener) -> Result<ExportReport> {
         let options = options.into_core()?;
-        Ok(existing(&self.runtime)?.export_file(file, &options, &mut steps(progress))?.into())
+        Ok(self.runtime.export_pack(file.as_ref(), &options, &mut steps(progress))?.into())
     }
 
     /// Compares a pack with the library: what an import with these options would find. Nothing is stored.
@@ -199,8 +199,7 @@ impl Crane {
     #[uniffi::method(default(progress = None))]
     pub fn preview_pack(&self, file: String, options: ImportOptions, progress: Listener) -> Result<ImportPreview> {
         let options = options.into_core()?;
-        let library = existing(&self.runtime)?;
-        Ok(library.preview_import(&mut Pack::open(file)?, &options, &mut steps(progress))?.into())
+        Ok(self.runtime.preview_pack(file.as_ref(), &options, &mut steps(progress))?.into())
     }
 
     /// Imports a pack: all of it or nothing, as one change that one undo takes back.
@@ -209,8 +208,7 @@ impl Crane {
     #[uniffi::method(default(progress = None))]
     pub fn import_pack(&self, file: String, options: ImportOptions, progress: Listener) -> Result<ImportReport> {
         let options = options.into_core()?;
-        let library = writable(&self.runtime)?;
-        Ok(library.import(&mut Pack::open(file)?, &options, &mut steps(progress))?.into())
+        Ok(self.runtime.import_pack(file.as_ref(), &options, &mut steps(progress))?.into())
     }
 }
 

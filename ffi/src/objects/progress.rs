@@ -9,7 +9,7 @@ use crate::shared;
 
 /// Told how far work is, on the thread that does it: 0 to 1. A listener that throws ends the work with `Cancelled`.
 ///
-/// It must not change the library that is worked on, which is busy.
+/// It may call back in, `shut_down` included; changes are refused with `InvalidInput`, since the library is busy.
 #[uniffi::export(with_foreign)]
 pub trait ProgressListener: Send + Sync {
     /// This share is done.

@@ -1,152 +1,14 @@
 /*
- * Runs the contract's steps through crane.h: reads one command a line, prints what came of it.
- *
- * A line is a command and its arguments, between tabs. An argument is "-" for NULL, "h" and hexadecimal digits for bytes,
- * "f" and a path for a file's bytes, "b<value>x<times>" for so many equal bytes, or a decimal number. What came of it is any
- * number of lines "event <number> <text>" and "progress <share>" and one line "ok <JSON>" or "error <code> <message>".
+ * Runs the contract's steps through crane.h: reads one command a line (command.h), prints what came of it.
  */
-#include <crane.h>
+#include "packs.h"
 
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define MAX_ARGS 64
 #define MAX_THREADS 16
 #define MAX_LINES 64
 
 static crane *runtime;
-
-struct bytes {
-    char *data;
-    size_t size;
-};
-
-struct command {
-    char *args[MAX_ARGS];
-    int count;
-    int at;
-    struct bytes made[MAX_ARGS];
-    int made_count;
-};
-
-static void fail(const char *why)
-{
-    fprintf(stderr, "driver: %s\n", why);
-    exit(2);
-}
-
-static void *allocate(size_t size)
-{
-    void *memory = malloc(size);
-    if (memory == NULL) {
-        fail("no memory");
-    }
-    return memory;
-}
-
-static struct bytes keep(struct command *command, char *data, size_t size)
-{
-    struct bytes bytes = {data, size};
-    command->made[command->made_count++] = bytes;
-    return bytes;
-}
-
-static struct bytes from_hex(struct command *command, const char *digits)
-{
-    size_t size = strlen(digits) / 2;
-    char *data = allocate(size + 1);
-    for (size_t i = 0; i < size; i++) {
-        char pair[3] = {digits[2 * i], digits[2 * i + 1], 0};
-        data[i] = (char)strtol(pair, NULL, 16);
-    }
-    data[size] = 0;
-    return keep(command, data, size);
-}
-
-static struct bytes from_file(struct command *command, const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        fail("a photo cannot be opened");
-    }
-    fseek(file, 0, SEEK_END);
-    size_t size = (size_t)ftell(file);
-    rewind(file);
-    char *data = allocate(size + 1);
-    if (fread(data, 1, size, file) != size) {
-        fail("a photo cannot be read");
-    }
-    fclose(file);
-    return keep(command, data, size);
-}
-
-static struct bytes repeated(struct command *command, const char *text)
-{
-    int value = 0;
-    size_t times = 0;
-    if (sscanf(text, "%dx%zu", &value, &times) != 2) {
-        fail("bad repetition");
-    }
-    char *data = allocate(times + 1);
-    memset(data, value, times + 1);
-    return keep(command, data, times);
-}
-
-static const char *next(struct command *command)
-{
-    if (command->at >= command->count) {
-        fail("an argument is missing");
-    }
-    return command->args[command->at++];
-}
-
-static struct bytes next_bytes(struct command *command)
-{
-    const char *text = next(command);
-    struct bytes none = {NULL, 0};
-    switch (text[0]) {
-    case 'h':
-        return from_hex(command, text + 1);
-    case 'f':
-        return from_file(command, text + 1);
-    case 'b':
-        return repeated(command, text + 1);
-    default:
-        return none;
-    }
-}
-
-static const char *next_text(struct command *command)
-{
-    return next_bytes(command).data;
-}
-
-static long long next_number(struct command *command)
-{
-    return strtoll(next(command), NULL, 10);
-}
-
-static void say(FILE *out, int status, crane_text *text)
-{
-    if (status != CRANE_OK) {
-        char message[4096];
-        crane_last_error_message(message, sizeof message);
-        bool clean = text == NULL && crane_last_error_code() == status && message[0] != 0;
-        fprintf(out, "error\t%d\t%s\n", clean ? status : -1, message);
-        return;
-    }
-    const char *data = crane_text_data(text);
-    if (data != NULL && strlen(data) != crane_text_size(text)) {
-        fail("a text has another size than it says");
-    }
-    fprintf(out, "ok\t%s\n", data == NULL ? "{}" : data);
-    if (crane_text_free(text) != CRANE_OK) {
-        fail("a text cannot be freed");
-    }
-}
 
 struct fact {
     crane_new_fact fact;
@@ -262,98 +124,6 @@ static int ask(struct command *command, FILE *out, crane_text **text)
         fail("a cancel handle can be freed once");
     }
     return -1;
-}
-
-struct watcher {
-    FILE *out;
-    bool throws;
-};
-
-static int32_t on_progress(void *user_data, float share)
-{
-    struct watcher *watcher = user_data;
-    fprintf(watcher->out, "progress\t%g\n", (double)share);
-    return watcher->throws;
-}
-
-/* The callback that a command wants: none, one that listens, one that ends the work. */
-static crane_progress_fn next_watcher(struct command *command, FILE *out, struct watcher *watcher)
-{
-    long long way = next_number(command);
-    watcher->out = out;
-    watcher->throws = way == 2;
-    return way == 0 ? NULL : on_progress;
-}
-
-static size_t next_texts(struct command *command, const char **texts)
-{
-    size_t count = (size_t)next_number(command);
-    for (size_t i = 0; i < count; i++) {
-        texts[i] = next_text(command);
-    }
-    return count;
-}
-
-static int export_pack(struct command *command, FILE *out, crane_text **text)
-{
-    struct watcher watcher;
-    const char *facts[MAX_ARGS];
-    crane_export_options options = CRANE_EXPORT_OPTIONS_INIT;
-    const char *file = next_text(command);
-    options.signing_key = next_text(command);
-    crane_progress_fn tell = next_watcher(command, out, &watcher);
-    options.fact_count = next_texts(command, facts);
-    options.facts = options.fact_count == 0 ? NULL : facts;
-    return crane_pack_export(runtime, file, &options, tell, &watcher, text);
-}
-
-static int import_pack(const char *name, struct command *command, FILE *out, crane_text **text)
-{
-    struct watcher watcher;
-    const char *trusted[MAX_ARGS];
-    crane_import_options options = CRANE_IMPORT_OPTIONS_INIT;
-    const char *file = next_text(command);
-    options.on_conflict = (int32_t)next_number(command);
-    crane_progress_fn tell = next_watcher(command, out, &watcher);
-    options.trusted_count = next_texts(command, trusted);
-    options.trusted = trusted;
-    return strcmp(name, "import") == 0 ? crane_pack_import(runtime, file, &options, tell, &watcher, text)
-                                       : crane_pack_preview(runtime, file, &options, tell, &watcher, text);
-}
-
-static int public_key(struct command *command, FILE *out, crane_text **text)
-{
-    char key[CRANE_KEY_SIZE];
-    int status = crane_public_key(next_text(command), key, sizeof key);
-    if (status != CRANE_OK) {
-        say(out, status, *text);
-    } else {
-        fprintf(out, "ok\t\"%s\"\n", key);
-    }
-    return -1;
-}
-
-/* What is done to a library that nobody has open. */
-static int on_library(const char *name, struct command *command, FILE *out, crane_text **text)
-{
-    struct watcher watcher;
-    const char *library = next_text(command), *key = next_text(command);
-    crane_progress_fn tell = next_watcher(command, out, &watcher);
-    const char *new_key = next_text(command), *models = next_text(command), *into = next_text(command);
-    if (strcmp(name, "check") == 0) {
-        return crane_library_check(library, key, tell, &watcher, text);
-    }
-    if (strcmp(name, "repair") == 0) {
-        return crane_library_repair(library, key, tell, &watcher, text);
-    }
-    if (strcmp(name, "salvage") == 0) {
-        return crane_library_salvage(library, key, into, models, tell, &watcher, text);
-    }
-    if (strcmp(name, "reembed") == 0) {
-        return crane_library_reembed(library, key, models, 0, tell, &watcher, text);
-    }
-    return strcmp(name, "set_key") == 0 ? crane_library_set_key(library, key, new_key)
-                                        : crane_library_is_encrypted(library, text);
 }
 
 static bool is_one_of(const char *name, const char *const *names)
@@ -477,10 +247,10 @@ static int perform(const char *name, struct command *command, FILE *out, crane_t
         return crane_fact_restore(runtime, id, next_number(command), text);
     }
     if (strcmp(name, "export") == 0) {
-        return export_pack(command, out, text);
+        return export_pack(runtime, command, out, text);
     }
     if (strcmp(name, "import") == 0 || strcmp(name, "preview_pack") == 0) {
-        return import_pack(name, command, out, text);
+        return import_pack(runtime, name, command, out, text);
     }
     if (strcmp(name, "pack_facts") == 0) {
         const char *facts[MAX_ARGS], *file = next_text(command);

@@ -24,7 +24,8 @@ static void check(bool right, const char *what, int line)
 
 static void wrong_handles(crane *runtime)
 {
-    crane_text *text = NULL;
+    const char *some_id = "00000000-0000-4000-8000-000000000000";
+    crane_text *text = NULL, *none = NULL;
     crane_cancel *cancel = NULL;
     CHECK(crane_fact_list(runtime, NULL, &text) == CRANE_OK);
     CHECK(crane_cancel_new(&cancel) == CRANE_OK);
@@ -35,7 +36,14 @@ static void wrong_handles(crane *runtime)
     INVALID(crane_free((crane *)text));
     INVALID(crane_text_free((crane_text *)runtime));
     INVALID(crane_cancel_set((crane_cancel *)runtime));
-    INVALID(crane_warm_up(runtime, (crane_cancel *)text));
+    INVALID(crane_warm_up(runtime, (crane_cancel *)text, NULL, NULL));
+    INVALID(crane_model_info((crane *)text, &none));
+    INVALID(crane_devices(NULL, &none));
+    INVALID(crane_pack_export((crane *)cancel, "facts.pack", NULL, NULL, NULL, NULL));
+    INVALID(crane_pack_preview(NULL, "facts.pack", NULL, NULL, NULL, &none));
+    INVALID(crane_pack_import((crane *)cancel, "facts.pack", NULL, NULL, NULL, NULL));
+    INVALID(crane_fact_as_of(NULL, some_id, 1, NULL));
+    INVALID(crane_fact_restore((crane *)cancel, some_id, 1, NULL));
     int on_the_stack = 0;
     INVALID(crane_close((crane *)(void *)&on_the_stack));
     INVALID(crane_text_free((crane_text *)(void *)&on_the_stack));
@@ -102,6 +110,82 @@ static void wrong_arguments(crane *runtime)
     INVALID(crane_fact_list(runtime, &filter, &text));
 }
 
+static int32_t never(void *user_data, float share)
+{
+    (void)user_data;
+    (void)share;
+    return 1;
+}
+
+static void wrong_packs(crane *runtime)
+{
+    crane_text *text = NULL;
+    crane_export_options export = CRANE_EXPORT_OPTIONS_INIT;
+    const char *bad = "\xff\xfe", *ids[2] = {NULL, "no id"};
+    INVALID(crane_pack_export(runtime, NULL, NULL, NULL, NULL, NULL));
+    INVALID(crane_pack_export(runtime, bad, NULL, NULL, NULL, &text));
+    export.fact_count = 1;
+    INVALID(crane_pack_export(runtime, "f.pack", &export, NULL, NULL, NULL));
+    export.facts = ids;
+    INVALID(crane_pack_export(runtime, "f.pack", &export, NULL, NULL, NULL));
+    export.facts = ids + 1;
+    INVALID(crane_pack_export(runtime, "f.pack", &export, NULL, NULL, NULL));
+    export.fact_count = SIZE_MAX;
+    INVALID(crane_pack_export(runtime, "f.pack", &export, NULL, NULL, NULL));
+    export.facts = NULL;
+    export.fact_count = 0;
+    export.signing_key = bad;
+    INVALID(crane_pack_export(runtime, "f.pack", &export, NULL, NULL, NULL));
+    export.signing_key = NULL;
+    export.struct_size = 2;
+    INVALID(crane_pack_export(runtime, "f.pack", &export, NULL, NULL, NULL));
+    CHECK(crane_pack_export(runtime, "f.pack", NULL, never, NULL, NULL) == CRANE_CANCELLED);
+
+    crane_import_options import = CRANE_IMPORT_OPTIONS_INIT;
+    INVALID(crane_pack_preview(runtime, "f.pack", &import, NULL, NULL, NULL));
+    CHECK(crane_pack_preview(runtime, "no/such.pack", &import, NULL, NULL, &text) == CRANE_NOT_FOUND && text == NULL);
+    CHECK(crane_pack_import(runtime, "no/such.pack", NULL, NULL, NULL, NULL) == CRANE_NOT_FOUND);
+    import.on_conflict = 3;
+    INVALID(crane_pack_import(runtime, "no/such.pack", &import, NULL, NULL, NULL));
+    import.on_conflict = CRANE_CONFLICT_SKIP;
+    import.trusted = ids;
+    import.trusted_count = 2;
+    INVALID(crane_pack_import(runtime, "no/such.pack", &import, NULL, NULL, NULL));
+    import.trusted_count = SIZE_MAX;
+    INVALID(crane_pack_import(runtime, "no/such.pack", &import, NULL, NULL, NULL));
+    INVALID(crane_pack_facts("no/such.pack", NULL, 5, &text));
+    INVALID(crane_pack_facts("no/such.pack", NULL, 0, NULL));
+    CHECK(crane_pack_facts("no/such.pack", NULL, 0, &text) == CRANE_NOT_FOUND);
+    char key[CRANE_KEY_SIZE], public[CRANE_KEY_SIZE];
+    INVALID(crane_signing_key_generate(key, sizeof key - 1));
+    INVALID(crane_public_key(NULL, public, sizeof public));
+    INVALID(crane_public_key("cranesec1:00", public, sizeof public));
+    CHECK(crane_signing_key_generate(key, sizeof key) == CRANE_OK);
+    INVALID(crane_public_key(key, NULL, sizeof public));
+    CHECK(crane_public_key(key, public, sizeof public) == CRANE_OK && strncmp(public, "cranepub1:", 10) == 0);
+}
+
+static void wrong_libraries(const char *open_one)
+{
+    crane_text *text = NULL;
+    const char *bad = "\xff", *no_key = "cranekey1:";
+    INVALID(crane_library_check(NULL, NULL, NULL, NULL, &text));
+    INVALID(crane_library_check(open_one, bad, NULL, NULL, &text));
+    INVALID(crane_library_check(open_one, NULL, NULL, NULL, NULL));
+    INVALID(crane_library_repair(bad, NULL, NULL, NULL, NULL));
+    INVALID(crane_library_salvage(open_one, NULL, NULL, NULL, NULL, NULL, NULL));
+    INVALID(crane_library_reembed(open_one, NULL, NULL, 0, NULL, NULL, NULL));
+    INVALID(crane_library_is_encrypted(open_one, NULL));
+    INVALID(crane_library_set_key(open_one, NULL, NULL));
+    INVALID(crane_library_set_key(open_one, no_key, NULL));
+    INVALID(crane_library_set_key(open_one, NULL, no_key));
+    INVALID(crane_library_set_key(NULL, NULL, no_key));
+    INVALID(crane_forget_gpu_crash(NULL));
+    CHECK(crane_library_repair(open_one, NULL, NULL, NULL, NULL) == CRANE_LIBRARY_LOCKED);
+    CHECK(crane_library_check(open_one, NULL, never, NULL, &text) == CRANE_CANCELLED && text == NULL);
+    CHECK(crane_library_check(open_one, NULL, NULL, NULL, &text) == CRANE_OK && crane_text_free(text) == CRANE_OK);
+}
+
 static void errors_are_of_their_thread(crane *runtime)
 {
     INVALID(crane_close(NULL));
@@ -158,8 +242,11 @@ int main(int argc, char **argv)
 
     wrong_handles(runtime);
     wrong_arguments(runtime);
+    wrong_packs(runtime);
+    wrong_libraries(argv[2]);
     errors_are_of_their_thread(runtime);
 
+    crane_text *late = NULL;
     pthread_t threads[4];
     for (int i = 0; i < 4; i++) {
         CHECK(pthread_create(&threads[i], NULL, use, runtime) == 0);
@@ -167,6 +254,8 @@ int main(int argc, char **argv)
     CHECK(crane_close(runtime) == CRANE_OK);
     CHECK(crane_close(runtime) == CRANE_OK);
     CHECK(crane_fact_list(runtime, NULL, NULL) == CRANE_INVALID_INPUT);
+    CHECK(crane_model_info(runtime, &late) == CRANE_CLOSED && crane_devices(runtime, &late) == CRANE_CLOSED);
+    CHECK(crane_pack_export(runtime, "f.pack", NULL, NULL, NULL, NULL) == CRANE_CLOSED);
     CHECK(crane_free(runtime) == CRANE_OK);
     INVALID(crane_free(runtime));
     INVALID(crane_close(runtime));
