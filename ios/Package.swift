@@ -1,9 +1,14 @@
 // swift-tools-version:6.0
 import PackageDescription
 
-// In a checkout the library is the one that cargo builds for this machine; `cargo xtask dist ios` puts an XCFramework in its
-// place, for apps.
+// In a checkout the library is the one that cargo builds for this machine; `cargo xtask dist ios` writes an XCFramework into
+// this line, for apps.
 let library: Target = .systemLibrary(name: "CraneFFI")
+
+// What the static library in an XCFramework needs of the system.
+let apple: BuildSettingCondition = .when(platforms: [.iOS, .macOS])
+let linked: [LinkerSetting] =
+    [.linkedLibrary("c++", apple)] + ["Accelerate", "Foundation", "Metal", "MetalKit"].map { .linkedFramework($0, apple) }
 
 let strict: [SwiftSetting] = [.enableExperimentalFeature("StrictConcurrency")]
 
@@ -13,7 +18,7 @@ let package = Package(
     products: [.library(name: "Crane", targets: ["Crane"])],
     targets: [
         library,
-        .target(name: "CraneBindings", dependencies: ["CraneFFI"], swiftSettings: strict),
+        .target(name: "CraneBindings", dependencies: ["CraneFFI"], swiftSettings: strict, linkerSettings: linked),
         .target(name: "Crane", dependencies: ["CraneBindings"], swiftSettings: strict),
         .testTarget(name: "CraneTests", dependencies: ["Crane"], swiftSettings: strict),
     ],

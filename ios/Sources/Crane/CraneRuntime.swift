@@ -20,6 +20,7 @@ public final class CraneRuntime: Sendable {
     /// - Parameters:
     ///   - models: the model bundle's folder.
     ///   - library: the library's folder.
+    ///   - options: what is not as usual.
     public static func open(models: URL, library: URL, options: OpenOptions = OpenOptions()) async throws -> CraneRuntime {
         try await call { CraneRuntime(try .open(options: options.native(models: models, library: library))) }
     }
@@ -48,13 +49,13 @@ public final class CraneRuntime: Sendable {
         try await call { [native] in try native.warmUp() }
     }
 
-    /// Gives memory back; nothing that runs is interrupted. ``followApp()`` calls it on the system's memory warnings.
+    /// Gives memory back; nothing that runs is interrupted. `followApp()` calls it on the system's memory warnings.
     public func trimMemory(_ level: TrimLevel = .models) async {
         await call { [native] in native.trimMemory(level: level) }
     }
 
     /// For apps that are about to be suspended: afterwards no GPU is used, no file is locked, and everything is on disk.
-    /// Questions on a GPU end with `backgrounded`, changes are refused with it. ``followApp()`` calls it by itself.
+    /// Questions on a GPU end with `backgrounded`, changes are refused with it. `followApp()` calls it by itself.
     public func onBackground() async throws {
         try await call { [native] in try native.onBackground() }
     }

@@ -24,7 +24,7 @@ final class AskingTests: CraneTestCase {
         XCTAssertEqual(answered?.trace.reply?.cited, true)
     }
 
-    func testCancellingATaskStopsGeneration() async throws {
+    func testCancellingATaskEndsItsQuestion() async throws {
         let runtime = try await openWithFact()
         let holder = Holder()
         let task = Task { try await runtime.ask(question, alongside: holder.listener) }
@@ -37,6 +37,28 @@ final class AskingTests: CraneTestCase {
         } catch is CancellationError {}
         let failure = await holder.failure()
         XCTAssertEqual(failure, .cancelled, "Rust went on")
+        try await assertReady(runtime)
+    }
+
+    /// The same amid the reply: the task is cancelled by the listener, before anything more can come.
+    func testCancellingATaskStopsGeneration() async throws {
+        let runtime = try await openWithFact()
+        let (task, isThere, heard) = (Box<Task<Answer, any Error>?>(nil), Moment(), Box<[AnswerEvent]>([]))
+        let ended = Moment()
+        let listener = Listener(onEvent: { event in
+            heard.update { $0.append(event) }
+            guard case .thinkDelta = event else { return }
+            isThere.waitBlocking()
+            task.update { $0 }?.cancel()
+        }, onEnd: { _ in ended.happen() })
+        _ = task.swap(Task { try await runtime.ask(question, alongside: listener) })
+        isThere.happen()
+        await ended.wait()
+        do {
+            _ = try await task.update { $0 }?.value
+            XCTFail("it was answered")
+        } catch is CancellationError {}
+        XCTAssertEqual(heard.update { $0.count }, 3, "nothing comes after the first piece of thought")
         try await assertReady(runtime)
     }
 
@@ -58,7 +80,7 @@ final class AskingTests: CraneTestCase {
         let holder = Holder()
         do {
             for try await event in runtime.stream(question, alongside: holder.listener) {
-                if case .thinkDelta = event { break }
+                if case .decided = event { break }
             }
         }
         holder.goOn.happen()

@@ -50,6 +50,15 @@ func assertThrows<Value>(
     }
 }
 
+/// Waits for what something set off.
+func eventually(line: UInt = #line, _ isSo: () async throws -> Bool) async throws {
+    let deadline = Date() + 60
+    while try await !isSo() {
+        guard Date() < deadline else { return XCTFail("it did not come about", line: line) }
+        try await Task.sleep(nanoseconds: 5_000_000)
+    }
+}
+
 /// Something that happens once, in one thread or task, and is waited for in others.
 final class Moment: Sendable {
     private let semaphore = DispatchSemaphore(value: 0)
@@ -67,18 +76,18 @@ final class Moment: Sendable {
     }
 }
 
-/// Hears a question on the question's own thread, and holds it at its first piece of thought until told to go on. So a test
-/// knows that something happened while the reply was being generated, whatever else the machine was doing.
+/// Hears a question on the question's own thread, and holds it there when it is decided which fact applies, until told to go
+/// on. No word of the reply is generated before, so a test knows that something happened in the middle of the question,
+/// whatever else the machine was doing.
 final class Holder: Sendable {
     let reached = Moment()
     let goOn = Moment()
     let ended = Moment()
-    private let first = Box(true)
     private let end = Box<Result<Answer, CraneError>?>(nil)
 
     var listener: Listener {
         Listener(onEvent: { event in
-            guard case .thinkDelta = event, self.first.swap(false) else { return }
+            guard case .decided = event else { return }
             self.reached.happen()
             self.goOn.waitBlocking()
         }, onEnd: { end in

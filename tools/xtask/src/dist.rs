@@ -2,15 +2,17 @@
 
 mod android;
 mod c;
+mod ios;
 mod python;
 
 use std::path::{Path, PathBuf};
 
 use crate::{Result, cargo, place, setup, shell};
 
+pub(crate) use ios::{app_manifest, stage as stage_ios};
 pub(crate) use python::test as test_python;
 
-const USAGE: &str = "usage: cargo xtask dist android|c|python [--dev] [--sizes]";
+const USAGE: &str = "usage: cargo xtask dist android|c|ios|python [--dev] [--sizes]";
 
 /// `dist LANGUAGE [--dev] [--sizes]`.
 pub(crate) fn command(args: &[String]) -> Result {
@@ -22,6 +24,7 @@ pub(crate) fn command(args: &[String]) -> Result {
     match languages[..] {
         ["android"] => android::pack(profile),
         ["c"] => c::pack(profile, flags.contains(&"--sizes")),
+        ["ios"] => ios::pack(profile),
         ["python"] => python::pack(profile).map(drop),
         _ => Err(USAGE.into()),
     }
@@ -37,15 +40,22 @@ enum Profile {
 impl Profile {
     /// The folder below `target`.
     fn folder(self) -> PathBuf {
-        place::target().join(if matches!(self, Self::Dev) { "debug" } else { "release" })
+        self.folder_of("")
+    }
+
+    /// The same for another target than this machine.
+    fn folder_of(self, target: &str) -> PathBuf {
+        place::target().join(target).join(if matches!(self, Self::Dev) { "debug" } else { "release" })
+    }
+
+    /// What tells cargo.
+    fn flag(self) -> Option<&'static str> {
+        matches!(self, Self::Release).then_some("--release")
     }
 
     /// Runs a cargo command in this profile. Nothing is stripped: bindings are generated from the symbols.
     fn cargo(self, what: &str, args: &[&str]) -> Result {
-        let mut all = args.to_vec();
-        if matches!(self, Self::Release) {
-            all.insert(1, "--release");
-        }
+        let all: Vec<&str> = args.iter().copied().chain(self.flag()).collect();
         cargo::run(what, &setup::build_env()?, &all, &[("CARGO_PROFILE_RELEASE_STRIP", "none")])
     }
 }

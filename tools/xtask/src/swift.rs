@@ -17,7 +17,7 @@ mount -t proc proc "$tree/proc"
 mount --rbind /dev "$tree/dev"
 while [ "$1" != -- ]; do mkdir -p "$tree$1"; mount --bind "$1" "$tree$1"; shift; done
 shift
-exec chroot "$tree" env -i PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 sh -c 'cd "$0" && exec "$@"' "$folder" "$@"
+exec chroot "$tree" env -i PATH=/usr/bin:/bin:/usr/libexec/swift/bin HOME=/tmp LANG=C.UTF-8 sh -c 'cd "$0" && exec "$@"' "$folder" "$@"
 "#;
 
 /// Where Swift's programs are.
@@ -64,6 +64,13 @@ impl Toolchain {
                 command
             }
         }
+    }
+
+    /// The tests of a package, built in a folder of the target folder, against cargo's library.
+    fn test(&self, package: &Path, scratch: &str) -> Command {
+        let mut tests = self.command(package, "swift");
+        tests.args(["test", "--disable-swift-testing", "--scratch-path"]).arg(out(scratch)).args(linking());
+        tests
     }
 }
 
@@ -114,12 +121,17 @@ pub(crate) fn generate(library: &Path) -> Result {
     bindings::generate("swift", library, &out)?;
     let sources = package().join("Sources");
     for (file, to) in [("CraneBindings.swift", "CraneBindings"), ("CraneFFI.h", "CraneFFI")] {
-        dist::copy(&out.join(file), &sources.join(to).join(file))?;
+        let (made, there) = (out.join(file), sources.join(to).join(file));
+        // A file that is touched is compiled again, and this one takes the compiler longest.
+        if std::fs::read(&made).ok() != std::fs::read(&there).ok() {
+            dist::copy(&made, &there)?;
+        }
     }
     Ok(())
 }
 
-/// Runs the package's tests and its README's example; says so where there is no Swift.
+/// Runs the package's tests, checks what only Apple's platforms run, makes the documentation, and tries out the README's
+/// example; says so where there is no Swift.
 pub(crate) fn test() -> Result {
     let Some(swift) = Toolchain::find()? else {
         println!(
@@ -129,11 +141,24 @@ pub(crate) fn test() -> Result {
         return Ok(());
     };
     bindings::build()?;
-    generate(&bindings::library())?;
-    let mut tests = swift.command(&package(), "swift");
-    tests.args(["test", "--disable-swift-testing", "--scratch-path"]).arg(place::target().join("swift"));
-    shell::run("Swift's tests", tests.args(linking()))?;
-    readme(&swift)
+    let staged = dist::stage_ios(&bindings::library())?;
+    // Kept: a module that needs no compiling is not described again.
+    let graphs = out("docs/graphs");
+    std::fs::create_dir_all(&graphs).map_err(|e| format!("{}: {e}", graphs.display()))?;
+    let mut tests = swift.test(&package(), "package");
+    for flag in ["-emit-symbol-graph", "-emit-symbol-graph-dir"] {
+        tests.args(["-Xswiftc", flag]);
+    }
+    shell::run("Swift's tests", tests.arg("-Xswiftc").arg(&graphs))?;
+    shell::run("the checks of Apple's part", &mut swift.test(&package().join("Checks"), "checks"))?;
+    documentation(&swift, &graphs)?;
+    app_manifest(&swift)?;
+    readme(&swift, &staged)
+}
+
+/// A folder of what Swift builds.
+fn out(name: &str) -> PathBuf {
+    place::target().join("swift").join(name)
 }
 
 /// Links cargo's library, and finds it there when the program runs.
@@ -144,19 +169,51 @@ fn linking() -> Vec<String> {
     linker.into_iter().flat_map(|flag| ["-Xlinker".into(), flag]).collect()
 }
 
-/// Compiles the README's example in a package of its own, as its reader does, and runs it in the repository's root.
-fn readme(swift: &Toolchain) -> Result {
+/// Makes the DocC archive; a link to nothing is an error.
+fn documentation(swift: &Toolchain, graphs: &Path) -> Result {
+    let chosen = out("docs/chosen");
+    dist::fresh(&chosen)?;
+    for graph in ["Crane.symbols.json", "Crane@CraneBindings.symbols.json", "CraneBindings.symbols.json"] {
+        dist::copy(&graphs.join(graph), &chosen.join(graph))?;
+    }
+    if shell::output(swift.command(place::root(), "docc").arg("--help")).is_none() {
+        println!("    skipped: the DocC archive, since there is no docc");
+        return Ok(());
+    }
+    let archive = out("Crane.doccarchive");
+    let mut docc = swift.command(place::root(), "docc");
+    docc.args(["convert", "ios/Sources/Crane/Crane.docc", "--warnings-as-errors", "--additional-symbol-graph-dir"]);
+    docc.arg(&chosen).args(["--fallback-bundle-identifier", "dev.crane.Crane", "--output-path"]).arg(&archive);
+    shell::run("docc", &mut docc)?;
+    println!("    {}", archive.display());
+    Ok(())
+}
+
+/// Has SwiftPM read the manifest that packages with an XCFramework have.
+fn app_manifest(swift: &Toolchain) -> Result {
+    let folder = out("manifest");
+    dist::write(&folder.join("Package.swift"), &dist::app_manifest()?)?;
+    let read = shell::output(swift.command(&folder, "swift").args(["package", "dump-package"]));
+    match read {
+        Some(read) if read.contains("CraneFFI.xcframework") => Ok(()),
+        Some(_) => Err("an app's manifest has no XCFramework".into()),
+        None => Err("`swift package dump-package` can't read an app's manifest".into()),
+    }
+}
+
+/// Compiles the README's example against the staged package in a package of its own, as its reader does, and runs it in the
+/// repository's root.
+fn readme(swift: &Toolchain, staged: &Path) -> Result {
     let file = package().join("README.md");
     let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
     let example = text.split("```swift\n").nth(1).and_then(|rest| rest.split("```").next());
     let example = example.ok_or("ios/README.md has no example in Swift")?;
-    let folder = place::target().join("swift-readme");
+    let folder = out("readme");
     let library = folder.join("my-library");
     dist::fresh(&library)?;
     let example = example.replace("my-library", &library.to_string_lossy());
     dist::write(&folder.join("Sources/Example/main.swift"), &example)?;
-    let manifest = MANIFEST.replace("CRANE", &package().to_string_lossy());
-    dist::write(&folder.join("Package.swift"), &manifest)?;
+    dist::write(&folder.join("Package.swift"), &EXAMPLE.replace("CRANE", &staged.to_string_lossy()))?;
     let mut build = swift.command(&folder, "swift");
     shell::run("the README's example", build.args(["build", "--product", "Example"]).args(linking()))?;
     let program = folder.join(".build/debug/Example");
@@ -169,14 +226,14 @@ fn readme(swift: &Toolchain) -> Result {
     Err(format!("the README's example answered:\n{said}"))
 }
 
-const MANIFEST: &str = r#"// swift-tools-version:6.0
+const EXAMPLE: &str = r#"// swift-tools-version:6.0
 import PackageDescription
 
 let package = Package(
     name: "Example",
     platforms: [.macOS(.v13)],
     dependencies: [.package(path: "CRANE")],
-    targets: [.executableTarget(name: "Example", dependencies: [.product(name: "Crane", package: "ios")])],
+    targets: [.executableTarget(name: "Example", dependencies: ["Crane"])],
     swiftLanguageModes: [.v5]
 )
 "#;
