@@ -93,3 +93,8 @@ extension CraneError {
         }
     }
 }
+
+/// Calls into Rust, and throws a ``CraneError`` for whatever that throws.
+func typed<Value>(_ work: () throws -> Value) throws -> Value {
+    do { return try work() } catch { throw CraneError(error) }
+}

@@ -25,9 +25,12 @@ public final class CraneRuntime: Sendable {
         try await call { CraneRuntime(try .open(options: options.native(models: models, library: library))) }
     }
 
+    /// Whether this build can encrypt libraries.
+    public static var hasEncryption: Bool { CraneBindings.hasEncryption() }
+
     /// A new random key for an encrypted library; no two are alike. Only builds with encryption can use it.
     public static func generateKey() throws -> String {
-        do { return try CraneBindings.generateKey() } catch { throw CraneError(error) }
+        try typed { try CraneBindings.generateKey() }
     }
 
     /// Crane's version, "0.1.0".
@@ -44,9 +47,26 @@ public final class CraneRuntime: Sendable {
         try await call { [native] in try native.preview(question: question.native()) }
     }
 
-    /// Loads every model now, so that the first question need not wait for it.
-    public func warmUp() async throws {
-        try await call { [native] in try native.warmUp() }
+    /// What the models are, without loading them.
+    public func modelInfo() async throws -> BundleInfo {
+        try await call { [native] in try native.modelInfo() }
+    }
+
+    /// What the language model can compute on; GPUs that crashed an earlier start are left alone and missing. Throws
+    /// `backgrounded` where a GPU might be woken.
+    public func devices() async throws -> [Device] {
+        try await call { [native] in try native.devices() }
+    }
+
+    /// Forgets that a GPU has crashed, so that the next start tries it again; `state` is ``OpenOptions/state``.
+    public static func forgetGPUCrash(state: URL) async throws {
+        try await call { try forgetGpuCrash(state: state.path) }
+    }
+
+    /// Loads every model now, so that the first question need not wait for it. `onProgress` is told how far it is, never less
+    /// than before, and 1 in the end. Cancelled, the models go on loading.
+    public func warmUp(onProgress: OnProgress? = nil) async throws {
+        try await call(onProgress) { [native] in try native.warmUp(progress: $0) }
     }
 
     /// Gives memory back; nothing that runs is interrupted. `followApp()` calls it on the system's memory warnings.

@@ -16,3 +16,4 @@ extension CraneBindings.FactFilter: Discreet {}
 extension CraneBindings.Question: Discreet {}
 extension CraneBindings.OpenOptions: Discreet {}
 extension CraneBindings.AnswerEvent: Discreet {}
+extension CraneBindings.ExportOptions: Discreet {}

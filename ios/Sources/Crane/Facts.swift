@@ -92,6 +92,19 @@ extension CraneRuntime {
         try await call { [native] in try native.history(fact: id, limit: whole(limit, "limit")) }
     }
 
+    /// A fact as it was right after a change of the history, which is named by its `seq`. Throws `notFound` where the fact did
+    /// not exist then, or is forgotten.
+    public func fact(_ id: Fact.ID, asOf seq: HistoryEntry.ID) async throws -> Fact {
+        try await call { [native] in try native.factAsOf(id: id, seq: seq) }
+    }
+
+    /// Makes a fact what it was right after a change of the history. That is a change of its own, which an undo takes back.
+    /// Throws as ``fact(_:asOf:)``.
+    @discardableResult
+    public func restore(_ id: Fact.ID, to seq: HistoryEntry.ID) async throws -> Fact {
+        try await call { [native] in try native.restoreFact(id: id, seq: seq) }
+    }
+
     /// Takes back the newest change that stands; every fact it touched is exactly as it was. Nil: there is none.
     @discardableResult
     public func undo() async throws -> HistoryEntry? {

@@ -6,6 +6,8 @@ public struct Question: Hashable, Sendable, Discreet {
     public var text: String
     /// The photo, if there is one.
     public var photo: Photo?
+    /// Only facts with exactly this source may fire, 1 to 500 characters; nil: all may.
+    public var source: String?
     /// Most tokens of the thought, after which it is closed; 0: the answer alone; nil: as the bundle has it.
     public var thoughtTokens: Int?
     /// Most tokens of the answer, 1 or more; nil: as the bundle has it.
@@ -16,11 +18,12 @@ public struct Question: Hashable, Sendable, Discreet {
     public var seed: UInt64
 
     public init(
-        _ text: String, photo: Photo? = nil, thoughtTokens: Int? = nil, answerTokens: Int? = nil, temperature: Float? = nil,
-        seed: UInt64 = 0
+        _ text: String, photo: Photo? = nil, source: String? = nil, thoughtTokens: Int? = nil, answerTokens: Int? = nil,
+        temperature: Float? = nil, seed: UInt64 = 0
     ) {
         self.text = text
         self.photo = photo
+        self.source = source
         self.thoughtTokens = thoughtTokens
         self.answerTokens = answerTokens
         self.temperature = temperature
@@ -29,7 +32,8 @@ public struct Question: Hashable, Sendable, Discreet {
 
     func native() throws -> CraneBindings.Question {
         .init(
-            text: text, image: photo?.data, thoughtTokens: try thoughtTokens.map { try whole($0, "thoughtTokens") },
+            text: text, image: photo?.data, source: source,
+            thoughtTokens: try thoughtTokens.map { try whole($0, "thoughtTokens") },
             answerTokens: try answerTokens.map { try whole($0, "answerTokens") }, temperature: temperature, seed: seed)
     }
 }

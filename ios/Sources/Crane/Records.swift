@@ -42,6 +42,41 @@ public typealias MemoryUsage = CraneBindings.MemoryUsage
 /// How much memory to give back; each level includes those before it.
 public typealias TrimLevel = CraneBindings.TrimLevel
 
+/// What an export wrote.
+public typealias ExportReport = CraneBindings.ExportReport
+/// What an import would find.
+public typealias ImportPreview = CraneBindings.ImportPreview
+/// A fact of a pack and what stands against it.
+public typealias ImportConflict = CraneBindings.ImportConflict
+/// What becomes of a fact that something stands against.
+public typealias OnConflict = CraneBindings.OnConflict
+/// What an import did.
+public typealias ImportReport = CraneBindings.ImportReport
+/// What a check looked at, and what it found.
+public typealias CheckReport = CraneBindings.CheckReport
+/// Something that is not as it should be. It holds no content.
+public typealias Finding = CraneBindings.Finding
+/// The part of a library that a finding is about.
+public typealias LibraryPart = CraneBindings.LibraryPart
+/// How bad a finding is.
+public typealias Severity = CraneBindings.Severity
+/// What a repair found, did and left.
+public typealias RepairReport = CraneBindings.RepairReport
+/// What a repair made anew.
+public typealias Repaired = CraneBindings.Repaired
+/// What was saved of a damaged library, and what is lost.
+public typealias SalvageReport = CraneBindings.SalvageReport
+/// What re-embedding did.
+public typealias ReembedReport = CraneBindings.ReembedReport
+/// A model bundle and its models.
+public typealias BundleInfo = CraneBindings.BundleInfo
+/// One of a bundle's models, as its file describes it.
+public typealias ModelInfo = CraneBindings.ModelInfo
+/// Something that the language model can compute on.
+public typealias Device = CraneBindings.Device
+/// What a device is.
+public typealias DeviceKind = CraneBindings.DeviceKind
+
 extension Fact: Identifiable {
     /// When it was stated.
     public var created: Date { Date(milliseconds: createdAt) }
