@@ -19,7 +19,8 @@ let package = Package(
     targets: [
         library,
         .target(name: "CraneBindings", dependencies: ["CraneFFI"], swiftSettings: strict, linkerSettings: linked),
-        .target(name: "Crane", dependencies: ["CraneBindings"], swiftSettings: strict),
+        .target(
+            name: "Crane", dependencies: ["CraneBindings"], resources: [.copy("PrivacyInfo.xcprivacy")], swiftSettings: strict),
         .testTarget(name: "CraneTests", dependencies: ["Crane"], swiftSettings: strict),
     ],
     // Mode 6 makes the compiler of Swift 6.0 crash on generated code; the checks are the same.

@@ -14,7 +14,8 @@ let package = Package(
         .systemLibrary(name: "CraneFFI", path: "Sources/CraneFFI"),
         .target(name: "CraneBindings", dependencies: ["CraneFFI"], path: "Sources/CraneBindings", swiftSettings: strict),
         .target(
-            name: "Crane", dependencies: ["CraneBindings", "UIKit", "ImageIO"], path: "Sources/Crane", swiftSettings: strict),
+            name: "Crane", dependencies: ["CraneBindings", "UIKit", "ImageIO"], path: "Sources/Crane",
+            exclude: ["PrivacyInfo.xcprivacy"], swiftSettings: strict),
         .executableTarget(
             name: "Sample", dependencies: ["Crane", "Combine", "SwiftUI", "PhotosUI"], path: "Sample", swiftSettings: strict),
         .testTarget(name: "SampleTests", dependencies: ["Sample"], swiftSettings: strict),

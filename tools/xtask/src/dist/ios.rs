@@ -27,11 +27,14 @@ const DEPLOYMENT: [(&str, &str); 2] = [("IPHONEOS_DEPLOYMENT_TARGET", "16.0"), (
 /// in which two files `module.modulemap` would be one too many.
 const MODULE_MAP: &str = "module CraneFFI {\n    header \"CraneFFI.h\"\n    export *\n}\n";
 
-/// The line of the manifest that says where the library is: in a checkout, and in a package with an XCFramework.
+/// The line of the manifest that says where the library is, in a checkout and in a package with an XCFramework.
 const LIBRARY: [&str; 2] = [
     "let library: Target = .systemLibrary(name: \"CraneFFI\")\n",
     "let library: Target = .binaryTarget(name: \"CraneFFI\", path: \"CraneFFI.xcframework\")\n",
 ];
+
+/// The line of the tests, which need the checkout around them.
+const TESTS: &str = "        .testTarget(name: \"CraneTests\", dependencies: [\"Crane\"], swiftSettings: strict),\n";
 
 /// Makes `target/dist/Crane` and an archive of it, and says what it skipped.
 pub(super) fn pack(profile: Profile) -> Result {
@@ -55,27 +58,33 @@ pub(crate) fn stage(library: &Path) -> Result<PathBuf> {
     swift::generate(library)?;
     let (source, package) = (swift::package(), out().join("Crane"));
     fresh(&package)?;
-    for folder in ["Sources", "Tests"] {
-        copy_tree(&source.join(folder), &package.join(folder))?;
-    }
-    for file in ["Package.swift", "README.md"] {
-        copy(&source.join(file), &package.join(file))?;
-    }
+    copy_tree(&source.join("Sources"), &package.join("Sources"))?;
+    copy(&source.join("README.md"), &package.join("README.md"))?;
+    write(&package.join("Package.swift"), &manifest()?)?;
     for file in ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"] {
         copy(&place::root().join(file), &package.join(file))?;
     }
     Ok(package)
 }
 
-/// The manifest with an XCFramework in place of the system's library.
-pub(crate) fn app_manifest() -> Result<String> {
+/// The checkout's manifest without its tests.
+fn manifest() -> Result<String> {
     let file = swift::package().join("Package.swift");
     let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    replace(&text, TESTS, "")
+}
+
+/// The same with an XCFramework in place of the system's library.
+pub(crate) fn app_manifest() -> Result<String> {
     let [checkout, app] = LIBRARY;
-    if text.matches(checkout).count() == 1 {
-        return Ok(text.replace(checkout, app));
+    replace(&manifest()?, checkout, app)
+}
+
+fn replace(manifest: &str, from: &str, to: &str) -> Result<String> {
+    if manifest.matches(from).count() == 1 {
+        return Ok(manifest.replace(from, to));
     }
-    Err(format!("{} has no line `{}`", file.display(), checkout.trim()))
+    Err(format!("ios/Package.swift has not one line `{}`", from.trim()))
 }
 
 /// Why no XCFramework can be made on this machine.
@@ -151,6 +160,7 @@ mod tests {
     fn an_apps_manifest_has_the_framework() {
         let manifest = app_manifest().unwrap();
         assert!(manifest.contains("binaryTarget") && !manifest.contains("systemLibrary"), "{manifest}");
+        assert!(!manifest.contains("testTarget"), "{manifest}");
         for (variable, version) in DEPLOYMENT {
             let platform = if variable.starts_with("IPHONEOS") { ".iOS(.v" } else { ".macOS(.v" };
             let major = version.trim_end_matches(".0");
