@@ -1,0 +1,5 @@
+package androidx.compose.ui.graphics
+
+import android.graphics.Bitmap
+
+public fun Bitmap.asImageBitmap(): ImageBitmap = TODO()
