@@ -617,6 +617,19 @@ int32_t crane_fact_supersede(struct crane *crane,
                              struct crane_text **out);
 
 /**
+ * Stores a correction in place of several others, as one change; `supersedes` of the new fact names the first.
+ *
+ * @param old   The facts to be replaced.
+ * @param count How many there are, at least 1.
+ * @param out   Set to the new fact as JSON; may be NULL.
+ */
+int32_t crane_fact_supersede_all(struct crane *crane,
+                                 const char *const *old,
+                                 size_t count,
+                                 const struct crane_new_fact *fact,
+                                 struct crane_text **out);
+
+/**
  * Lets a disabled fact fire again. `out` as in `crane_fact_add`.
  */
 int32_t crane_fact_enable(struct crane *crane, const char *id, struct crane_text **out);
@@ -698,6 +711,35 @@ int32_t crane_undo(struct crane *crane, struct crane_text **out);
  * Brings the change back that was undone last, unless something else was done since. `out` as in `crane_undo`.
  */
 int32_t crane_redo(struct crane *crane, struct crane_text **out);
+
+/**
+ * What a fact is found by, in the order of adding; `CRANE_NOT_FOUND` for an unknown fact.
+ *
+ * @param out Set to a JSON array of `{"id": number, "modality": "image" or "text", "text": … or null, "has_thumbnail": …}`.
+ */
+int32_t crane_fact_keys(const struct crane *crane,
+                        const char *id,
+                        struct crane_text **out);
+
+/**
+ * Copies the small copy of a photo (JPEG) into `buffer`, where the library keeps one; `CRANE_NOT_FOUND` for an unknown key.
+ *
+ * @param key    The key's `id`, see `crane_fact_keys`.
+ * @param buffer `size` writable bytes, or NULL when `size` is 0. Nothing is written when the photo doesn't fit.
+ * @param needed Set to the photo's bytes; to 0 where none is kept.
+ */
+int32_t crane_thumbnail(const struct crane *crane,
+                        int64_t key,
+                        uint8_t *buffer,
+                        size_t size,
+                        size_t *needed);
+
+/**
+ * Receipts of all forgotten facts, oldest first.
+ *
+ * @param out Set to a JSON array of receipts as in `crane_fact_forget`.
+ */
+int32_t crane_receipts(const struct crane *crane, struct crane_text **out);
 
 /**
  * Checks database, history, full text, index files and vectors of a library against each other. Nothing is changed, and a
@@ -1214,6 +1256,19 @@ int32_t crane_fact_supersede(struct crane *crane,
                              struct crane_text **out);
 
 /**
+ * Stores a correction in place of several others, as one change; `supersedes` of the new fact names the first.
+ *
+ * @param old   The facts to be replaced.
+ * @param count How many there are, at least 1.
+ * @param out   Set to the new fact as JSON; may be NULL.
+ */
+int32_t crane_fact_supersede_all(struct crane *crane,
+                                 const char *const *old,
+                                 size_t count,
+                                 const struct crane_new_fact *fact,
+                                 struct crane_text **out);
+
+/**
  * Lets a disabled fact fire again. `out` as in `crane_fact_add`.
  */
 int32_t crane_fact_enable(struct crane *crane, const char *id, struct crane_text **out);
@@ -1295,6 +1350,35 @@ int32_t crane_undo(struct crane *crane, struct crane_text **out);
  * Brings the change back that was undone last, unless something else was done since. `out` as in `crane_undo`.
  */
 int32_t crane_redo(struct crane *crane, struct crane_text **out);
+
+/**
+ * What a fact is found by, in the order of adding; `CRANE_NOT_FOUND` for an unknown fact.
+ *
+ * @param out Set to a JSON array of `{"id": number, "modality": "image" or "text", "text": … or null, "has_thumbnail": …}`.
+ */
+int32_t crane_fact_keys(const struct crane *crane,
+                        const char *id,
+                        struct crane_text **out);
+
+/**
+ * Copies the small copy of a photo (JPEG) into `buffer`, where the library keeps one; `CRANE_NOT_FOUND` for an unknown key.
+ *
+ * @param key    The key's `id`, see `crane_fact_keys`.
+ * @param buffer `size` writable bytes, or NULL when `size` is 0. Nothing is written when the photo doesn't fit.
+ * @param needed Set to the photo's bytes; to 0 where none is kept.
+ */
+int32_t crane_thumbnail(const struct crane *crane,
+                        int64_t key,
+                        uint8_t *buffer,
+                        size_t size,
+                        size_t *needed);
+
+/**
+ * Receipts of all forgotten facts, oldest first.
+ *
+ * @param out Set to a JSON array of receipts as in `crane_fact_forget`.
+ */
+int32_t crane_receipts(const struct crane *crane, struct crane_text **out);
 
 /**
  * Makes a handle that ends questions.

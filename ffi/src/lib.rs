@@ -15,11 +15,11 @@ mod shared;
 pub use objects::{
     Answer, AnswerEvent, AnswerListener, AnswerTask, Backends, BundleInfo, CheckReport, Conflict, Crane, CraneError,
     Decision, Device, DeviceKind, ExportOptions, ExportReport, Fact, FactFilter, FactLibrary, FactState, Finding,
-    Finish, HistoryEntry, Hit, ImportConflict, ImportOptions, ImportPreview, ImportReport, LibraryPart, ListenerError,
-    MemoryUsage, ModelInfo, NewFact, OnConflict, OpenOptions, Origin, PassReason, Preview, ProgressListener, Question,
-    Receipt, ReembedReport, RepairReport, Repaired, ReplyTrace, Route, SalvageReport, Severity, StageTimes, Trace,
-    TrimLevel, error_codes, forget_gpu_crash, generate_key, generate_signing_key, has_encryption, pack_facts,
-    public_key, version,
+    Finish, HistoryEntry, Hit, ImportConflict, ImportOptions, ImportPreview, ImportReport, Key, LibraryPart,
+    ListenerError, MemoryUsage, Modality, ModelInfo, NewFact, OnConflict, OpenOptions, Origin, PassReason, Preview,
+    ProgressListener, Question, Receipt, ReembedReport, RepairReport, Repaired, ReplyTrace, Route, SalvageReport,
+    Severity, StageTimes, Trace, TrimLevel, error_codes, forget_gpu_crash, generate_key, generate_signing_key,
+    has_encryption, pack_facts, public_key, version,
 };
 
 #[cfg(feature = "uniffi")]

@@ -9,7 +9,8 @@ fn the_header_is_up_to_date() {
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("the settings are valid");
     let mut builder = cbindgen::Builder::new().with_config(config);
     // In this order they stand in the header.
-    for file in ["mod", "status", "text", "options", "progress", "runtime", "models", "facts", "ask", "pack", "library"]
+    for file in
+        ["mod", "status", "text", "options", "progress", "runtime", "models", "facts", "keys", "ask", "pack", "library"]
     {
         builder = builder.with_src(root.join("src/c").join(format!("{file}.rs")));
     }

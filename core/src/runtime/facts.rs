@@ -39,8 +39,14 @@ impl Runtime {
     /// Stores a correction in place of several others, as one change.
     ///
     /// # Errors
-    /// As [`Runtime::replace_fact`].
+    /// As [`Runtime::replace_fact`]; `InvalidInput` when none is named.
     pub fn replace_facts(&self, old: &[FactId], fact: NewFact) -> Result<Fact> {
+        if old.is_empty() {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "no fact is named that is to be replaced: add the new one",
+            ));
+        }
         let (session, library) = self.begin_change()?;
         library.supersede_all(old, &session.embed_fact(fact)?)
     }

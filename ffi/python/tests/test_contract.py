@@ -136,7 +136,8 @@ class Runner:
 
     def open(self, step):
         models, library = self.models(step), self.folder / step.get("library", "library")
-        self.runtime = crane.Crane(models, library, key=step.get("key"), read_only=step.get("read_only", False))
+        options = {key: step[key] for key in ("key", "read_only", "keep_thumbnails") if key in step}
+        self.runtime = crane.Crane(models, library, **options)
         return {}
 
     def models(self, step):
@@ -164,6 +165,8 @@ class Runner:
         return self.fact(self.runtime.edit(self.id(step), new_fact(step["fact"])))
 
     def supersede(self, step):
+        if "ids" in step:
+            return self.told(step, self.runtime.supersede_all(self.ids(step), new_fact(step["fact"])))
         return self.told(step, self.runtime.supersede(self.id(step), new_fact(step["fact"])))
 
     def enable(self, step):
@@ -181,6 +184,17 @@ class Runner:
     def forget(self, step):
         receipt = self.runtime.forget(self.id(step))
         return {"fact": self.name(receipt.fact), "digest_digits": len(receipt.digest)}
+
+    def keys(self, step):
+        keys = self.runtime.keys(self.id(step))
+        images = [key for key in keys if key.modality == crane.Modality.IMAGE]
+        return {"images": len(images), "texts": [key.text for key in keys if key.text is not None]}
+
+    def thumbnail(self, step):
+        return {"jpeg": (self.runtime.thumbnail(step["key"]) or b"")[:2] == b"\xff\xd8"}
+
+    def receipts(self, step):
+        return {"facts": [self.name(receipt.fact) for receipt in self.runtime.receipts()]}
 
     def list(self, step):
         states = [STATES[state] for state in step.get("states", [])]

@@ -6,9 +6,9 @@ use std::ffi::c_char;
 
 use crane_core::library::{FactFilter, Receipt};
 use crane_core::{Fact, FactId, NewFact, Result, Runtime};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::args::{clear, fact_id, optional_text, place, read_struct, text};
+use super::args::{clear, fact_id, fact_ids, optional_text, place, read_struct, text};
 use super::options::{CNewFact, Filter};
 use super::runtime::{Crane, runtime};
 use super::status::guard;
@@ -74,6 +74,23 @@ pub unsafe extern "C" fn crane_fact_supersede(
     unsafe { tell(crane, fact, out, |runtime, fact| runtime.replace_fact(fact_id(old)?, fact)) }
 }
 
+/// Stores a correction in place of several others, as one change; `supersedes` of the new fact names the first.
+///
+/// @param old   The facts to be replaced.
+/// @param count How many there are, at least 1.
+/// @param out   Set to the new fact as JSON; may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn crane_fact_supersede_all(
+    crane: *mut Crane,
+    old: *const *const c_char,
+    count: usize,
+    fact: *const CNewFact,
+    out: *mut *mut Text,
+) -> i32 {
+    // SAFETY: the caller promises what the header asks.
+    unsafe { tell(crane, fact, out, |runtime, fact| runtime.replace_facts(&fact_ids(old, count)?, fact)) }
+}
+
 /// Lets a disabled fact fire again. `out` as in `crane_fact_add`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crane_fact_enable(crane: *mut Crane, id: *const c_char, out: *mut *mut Text) -> i32 {
@@ -112,9 +129,13 @@ pub unsafe extern "C" fn crane_fact_forget(crane: *mut Crane, id: *const c_char,
     guard(|| unsafe {
         clear(out)?;
         let runtime = runtime(crane)?;
-        let Receipt { fact, at, change, digest } = writable(&runtime)?.forget(fact_id(id)?)?;
-        hand_out(out, &json!({ "fact": fact, "at": at, "change": change, "digest": hex(&digest) }))
+        hand_out(out, &receipt_json(&writable(&runtime)?.forget(fact_id(id)?)?))
     })
+}
+
+pub(super) fn receipt_json(receipt: &Receipt) -> Value {
+    let Receipt { fact, at, change, digest } = receipt;
+    json!({ "fact": fact, "at": at, "change": change, "digest": hex(digest) })
 }
 
 /// The facts that pass the filter, newest first.

@@ -10,6 +10,7 @@ mod args;
 mod ask;
 mod facts;
 mod handle;
+mod keys;
 mod library;
 mod models;
 mod options;

@@ -32,6 +32,15 @@ impl Crane {
         Ok(self.runtime.replace_fact(parse_id(&old)?, fact.into())?.into())
     }
 
+    /// Stores a correction in place of several others, such as all that `conflicts` names, as one change; `supersedes` of the
+    /// new fact names the first.
+    ///
+    /// Fails with `InvalidInput` when there is none, or one is replaced or deleted already.
+    pub fn supersede_facts(&self, old: Vec<String>, fact: NewFact) -> Result<Fact> {
+        let old = old.iter().map(|id| parse_id(id)).collect::<crane_core::Result<Vec<_>>>()?;
+        Ok(self.runtime.replace_facts(&old, fact.into())?.into())
+    }
+
     /// Lets a disabled fact fire again.
     pub fn enable_fact(&self, id: String) -> Result<Fact> {
         Ok(self.runtime.enable(parse_id(&id)?)?.into())

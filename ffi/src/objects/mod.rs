@@ -12,6 +12,7 @@ mod crane;
 mod error;
 mod fact;
 mod facts;
+mod keys;
 mod library;
 mod life;
 mod models;
@@ -26,6 +27,7 @@ pub use check::{CheckReport, Finding, LibraryPart, ReembedReport, RepairReport, 
 pub use crane::Crane;
 pub use error::{CraneError, error_codes};
 pub use fact::{Conflict, Fact, FactFilter, FactState, HistoryEntry, NewFact, Origin, Receipt};
+pub use keys::{Key, Modality};
 pub use library::FactLibrary;
 pub use models::{BundleInfo, Device, DeviceKind, ModelInfo, forget_gpu_crash};
 pub use options::{Backends, MemoryUsage, OpenOptions, TrimLevel, generate_key, has_encryption};

@@ -130,6 +130,8 @@ impl From<model::Finish> for Finish {
 pub struct ReplyTrace {
     /// Where the language model ran ("CPU, 2 threads").
     pub device: String,
+    /// Why that is the processor, in words; none: it is a GPU.
+    pub cpu_reason: Option<String>,
     /// Whether the thought cites the fact that fired; none when none did.
     pub cited: Option<bool>,
     /// Whether the reply kept the schema of thought and answer.
@@ -210,6 +212,7 @@ impl From<crane_core::ReplyTrace> for ReplyTrace {
     fn from(reply: crane_core::ReplyTrace) -> Self {
         Self {
             device: reply.device,
+            cpu_reason: reply.cpu_reason.map(|reason| reason.to_string()),
             cited: reply.cited,
             well_formed: reply.well_formed,
             finish: reply.finish.into(),

@@ -144,6 +144,7 @@ static int open_runtime(struct command *command)
     options.read_only = (int32_t)next_number(command);
     options.threads = (uint32_t)next_number(command);
     options.key = next_text(command);
+    options.keep_thumbnails = (int32_t)next_number(command);
     crane *before = runtime;
     if (crane_free(before) != CRANE_OK || (before != NULL && crane_free(before) != CRANE_INVALID_INPUT)) {
         fail("a runtime can be freed once");
@@ -171,6 +172,11 @@ static int with_fact(const char *name, struct command *command, crane_text **tex
     if (strcmp(name, "conflicts") == 0) {
         return crane_fact_conflicts(runtime, next_fact(command, &fact), 0.95f, text);
     }
+    if (strcmp(name, "supersede_all") == 0) {
+        const char *old[MAX_ARGS];
+        size_t count = next_texts(command, old);
+        return crane_fact_supersede_all(runtime, old, count, next_fact(command, &fact), text);
+    }
     const char *id = next_text(command);
     const crane_new_fact *changed = next_fact(command, &fact);
     return strcmp(name, "edit") == 0 ? crane_fact_edit(runtime, id, changed, text)
@@ -184,13 +190,18 @@ static int32_t get(crane *crane, const char *id, crane_text **text)
     return crane_fact_get(crane, id, text);
 }
 
+static int32_t keys(crane *crane, const char *id, crane_text **text)
+{
+    return crane_fact_keys(crane, id, text);
+}
+
 static by_id find_by_id(const char *name)
 {
     static const struct {
         const char *name;
         by_id function;
     } all[] = {{"enable", crane_fact_enable}, {"disable", crane_fact_disable}, {"delete", crane_fact_delete},
-               {"forget", crane_fact_forget}, {"get", get}};
+               {"forget", crane_fact_forget}, {"get", get}, {"keys", keys}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (strcmp(all[i].name, name) == 0) {
             return all[i].function;
@@ -202,7 +213,7 @@ static by_id find_by_id(const char *name)
 /* The status, or -1 where everything is said already. */
 static int perform(const char *name, struct command *command, FILE *out, crane_text **text)
 {
-    static const char *const with_facts[] = {"add", "conflicts", "edit", "supersede", NULL};
+    static const char *const with_facts[] = {"add", "conflicts", "edit", "supersede", "supersede_all", NULL};
     static const char *const on_libraries[] = {"check",        "repair",  "salvage", "reembed",
                                                "is_encrypted", "set_key", NULL};
     if (find_by_id(name) != NULL) {
@@ -268,6 +279,12 @@ static int perform(const char *name, struct command *command, FILE *out, crane_t
     }
     if (strcmp(name, "trim") == 0) {
         return crane_trim_memory(runtime, (int32_t)next_number(command));
+    }
+    if (strcmp(name, "thumbnail") == 0) {
+        return thumbnail(runtime, command, out, text);
+    }
+    if (strcmp(name, "receipts") == 0) {
+        return crane_receipts(runtime, text);
     }
     if (strcmp(name, "undo") == 0) {
         return crane_undo(runtime, text);

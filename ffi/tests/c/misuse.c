@@ -42,6 +42,12 @@ static void wrong_handles(crane *runtime)
     INVALID(crane_pack_export((crane *)cancel, "facts.pack", NULL, NULL, NULL, NULL));
     INVALID(crane_pack_preview(NULL, "facts.pack", NULL, NULL, NULL, &none));
     INVALID(crane_pack_import((crane *)cancel, "facts.pack", NULL, NULL, NULL, NULL));
+    size_t needed = 1;
+    INVALID(crane_fact_keys((crane *)cancel, some_id, &none));
+    INVALID(crane_receipts(NULL, &none));
+    INVALID(crane_thumbnail(NULL, 1, NULL, 0, &needed));
+    INVALID(crane_thumbnail(runtime, 1, NULL, 0, NULL));
+    CHECK(crane_thumbnail(runtime, 1, NULL, SIZE_MAX, &needed) == CRANE_NOT_FOUND && needed == 0);
     INVALID(crane_fact_as_of(NULL, some_id, 1, NULL));
     INVALID(crane_fact_restore((crane *)cancel, some_id, 1, NULL));
     int on_the_stack = 0;
@@ -96,6 +102,13 @@ static void wrong_arguments(crane *runtime)
     fact.texts = texts;
     fact.text_count = 1;
     INVALID(crane_fact_add(runtime, &fact, NULL));
+
+    fact.texts = NULL;
+    fact.text_count = 0;
+    INVALID(crane_fact_supersede_all(runtime, NULL, 0, &fact, NULL));
+    INVALID(crane_fact_supersede_all(runtime, NULL, 2, &fact, NULL));
+    INVALID(crane_fact_supersede_all(runtime, texts, 1, &fact, NULL));
+    INVALID(crane_fact_supersede_all(runtime, texts, SIZE_MAX, &fact, NULL));
 
     char *endless = malloc(1 << 20);
     CHECK(endless != NULL);

@@ -94,3 +94,23 @@ static int on_library(const char *name, struct command *command, FILE *out, cran
     return strcmp(name, "set_key") == 0 ? crane_library_set_key(library, key, new_key)
                                         : crane_library_is_encrypted(library, text);
 }
+
+/* Asks for the size, then for the photo; also with a buffer that is too small. */
+static int thumbnail(crane *runtime, struct command *command, FILE *out, crane_text **text)
+{
+    int64_t key = next_number(command);
+    size_t size = 1, again = 1;
+    int status = crane_thumbnail(runtime, key, NULL, 0, &size);
+    if (status != CRANE_OK) {
+        say(out, status, *text);
+        return -1;
+    }
+    uint8_t *photo = allocate(size + 1), one = 7;
+    if (crane_thumbnail(runtime, key, &one, size > 1, &again) != CRANE_OK || again != size || one != 7 ||
+        crane_thumbnail(runtime, key, photo, size, &again) != CRANE_OK || again != size) {
+        fail("a small copy of a photo has another size than it says");
+    }
+    fprintf(out, "ok\t%s\n", size > 2 && photo[0] == 0xFF && photo[1] == 0xD8 ? "true" : "false");
+    free(photo);
+    return -1;
+}

@@ -151,7 +151,7 @@ fn import_options(step: &Value) -> ImportOptions {
     ImportOptions { trusted: trusted.unwrap_or_default(), similarity: 0.95, on_conflict }
 }
 
-fn ids(step: &Value) -> Option<Vec<String>> {
+pub(crate) fn ids(step: &Value) -> Option<Vec<String>> {
     step["ids"].as_array().map(|ids| ids.iter().map(words).collect())
 }
 

@@ -6,12 +6,13 @@ use std::thread;
 
 use crane_ffi::{
     Answer, AnswerEvent, AnswerListener, AnswerTask, Crane, CraneError, Decision, Fact, FactFilter, FactState,
-    HistoryEntry, ListenerError, NewFact, OpenOptions, PassReason, Question, Route, Trace, TrimLevel, error_codes,
+    HistoryEntry, ListenerError, Modality, NewFact, OpenOptions, PassReason, Question, Route, Trace, TrimLevel,
+    error_codes,
 };
 use serde_json::{Value, json};
 
 use crate::check::{Events, Interface};
-use crate::object_steps::{apart, library, models, watched, with_packs_and_models};
+use crate::object_steps::{apart, ids, library, models, watched, with_packs_and_models};
 use crate::script::{number, photo, text};
 
 pub(crate) type Outcome = Result<Value, CraneError>;
@@ -32,7 +33,7 @@ impl Objects {
             library: library(&self.folder, step),
             key: optional(&step["key"]),
             read_only: step["read_only"].as_bool().unwrap_or(false),
-            keep_thumbnails: false,
+            keep_thumbnails: step["keep_thumbnails"] == true,
             threads: step["threads"].as_u64().map(|n| u32::try_from(n).unwrap()),
             gpu_layers: None,
             idle_unload_ms: None,
@@ -90,6 +91,9 @@ fn perform(folder: &Path, crane: &Arc<Crane>, step: &Value) -> Outcome {
             json!({ "facts": found.iter().map(|c| &c.fact).collect::<Vec<_>>(), "reasons": reasons })
         }
         "edit" => fact(crane.edit_fact(id(), new_fact(&step["fact"]))?),
+        "supersede" if step["ids"].is_array() => {
+            fact(crane.supersede_facts(ids(step).unwrap_or_default(), new_fact(&step["fact"]))?)
+        }
         "supersede" => fact(crane.supersede_fact(id(), new_fact(&step["fact"]))?),
         "enable" => fact(crane.enable_fact(id())?),
         "disable" => fact(crane.disable_fact(id())?),
@@ -99,6 +103,17 @@ fn perform(folder: &Path, crane: &Arc<Crane>, step: &Value) -> Outcome {
             let receipt = crane.forget_fact(id())?;
             json!({ "fact": receipt.fact, "digest_digits": receipt.digest.len() })
         }
+        "keys" => {
+            let keys = crane.fact_keys(id())?;
+            let texts: Vec<_> = keys.iter().filter_map(|key| key.text.as_deref()).collect();
+            let images = keys.iter().filter(|key| matches!(key.modality, Modality::Image)).count();
+            json!({ "images": images, "texts": texts })
+        }
+        "thumbnail" => {
+            let photo = crane.thumbnail(step["key"].as_i64().unwrap())?;
+            json!({ "jpeg": photo.is_some_and(|photo| photo.starts_with(&[0xFF, 0xD8])) })
+        }
+        "receipts" => json!({ "facts": crane.receipts()?.into_iter().map(|gone| gone.fact).collect::<Vec<_>>() }),
         "list" => facts(&crane.facts(filter(step))?),
         "search" => facts(&crane.search_facts(words(&step["words"]), number(&step["limit"]))?),
         "history" => {

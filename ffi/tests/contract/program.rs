@@ -115,13 +115,20 @@ fn command(step: &Value, folder: &Path) -> String {
             line.push(u8::from(step["read_only"] == true).to_string());
             line.push(number(&step["threads"]).to_string());
             line.push(argument(text(&step["key"])));
+            line.push(u8::from(step["keep_thumbnails"] == true).to_string());
         }
         "add" | "conflicts" => fact(&step["fact"], &mut line),
+        "supersede" if step["ids"].is_array() => {
+            line[0] = "supersede_all".into();
+            list(&step["ids"], &mut line);
+            fact(&step["fact"], &mut line);
+        }
+        "thumbnail" => line.push(step["key"].to_string()),
         "edit" | "supersede" => {
             line.push(argument(text(&step["id"])));
             fact(&step["fact"], &mut line);
         }
-        "enable" | "disable" | "delete" | "get" | "forget" => line.push(argument(text(&step["id"]))),
+        "enable" | "disable" | "delete" | "get" | "forget" | "keys" => line.push(argument(text(&step["id"]))),
         "list" => {
             let states = step["states"].as_array().cloned().unwrap_or_default();
             line.push(states.iter().map(|state| state_bit(state.as_str().unwrap())).sum::<u32>().to_string());
@@ -265,6 +272,15 @@ fn outcome(step: &Value, result: &Value, events: &Events) -> Value {
                 "facts": found.iter().map(|c| &c["fact"]).collect::<Vec<_>>(),
                 "reasons": found.iter().map(reason).collect::<Vec<_>>(),
             })
+        }
+        "keys" => {
+            let keys = result.as_array().unwrap();
+            let texts: Vec<_> = keys.iter().map(|key| &key["text"]).filter(|text| text.is_string()).collect();
+            json!({ "images": keys.iter().filter(|key| key["modality"] == "image").count(), "texts": texts })
+        }
+        "thumbnail" => json!({ "jpeg": result }),
+        "receipts" => {
+            json!({ "facts": result.as_array().unwrap().iter().map(|gone| &gone["fact"]).collect::<Vec<_>>() })
         }
         "list" | "search" => json!({ "facts": ids(result) }),
         "history" => {

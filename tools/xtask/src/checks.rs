@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::setup::{self, BuildEnv};
-use crate::{Result, cargo, dependencies, dist, kotlin, swift};
+use crate::{Result, cargo, dependencies, dist, kotlin, place, swift};
 
 type Check = (&'static str, fn(&BuildEnv) -> Result);
 
@@ -51,16 +51,22 @@ fn tests(env: &BuildEnv) -> Result {
     cargo::run("the tests", env, &["test", "--workspace", "--no-fail-fast"], &[])
 }
 
-/// The library's suites with the feature `encryption`. By itself, without models and their runtimes: SQLCipher would take
-/// SQLite's place in everything, and the features of few other packages would stay the same.
+/// The library's suites, and the contract through the bindings, with the feature `encryption`. By itself, without models and
+/// their runtimes: SQLCipher would take SQLite's place in everything, and the features of few other packages would stay the
+/// same. In a folder of its own: the bindings' library has the same file name whatever its features are.
 fn encryption(env: &BuildEnv) -> Result {
     if let Some(missing) = setup::missing_for_openssl() {
         println!("    SKIPPED: building OpenSSL for SQLCipher needs {missing}");
         return Ok(());
     }
+    let folder = place::target().join("encryption").to_string_lossy().into_owned();
+    let apart = [("CARGO_TARGET_DIR", folder.as_str())];
     let package = ["-p", "crane-core", "--no-default-features", "--features", "encryption"];
     let clippy = [&["clippy"], &package[..], &["--all-targets", "--", "-D", "warnings"]].concat();
-    cargo::run("clippy with encryption", env, &clippy, &[])?;
+    cargo::run("clippy with encryption", env, &clippy, &apart)?;
     let tests = [&["test"], &package[..], &["--no-fail-fast", "--test", "library", "--test", "proof"]].concat();
-    cargo::run("the tests of encryption", env, &tests, &[])
+    cargo::run("the tests of encryption", env, &tests, &apart)?;
+    let bindings = ["test", "-p", "crane-ffi", "--no-default-features", "--features", "uniffi,encryption"];
+    let contract = [&bindings[..], &["--test", "contract"]].concat();
+    cargo::run("the contract with encryption", env, &contract, &apart)
 }

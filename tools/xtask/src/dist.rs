@@ -4,6 +4,7 @@ mod android;
 mod c;
 mod ios;
 mod python;
+mod sizes;
 
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,10 @@ use crate::{Result, cargo, place, setup, shell};
 pub(crate) use ios::{app_manifest, stage as stage_ios};
 pub(crate) use python::test as test_python;
 
-const USAGE: &str = "usage: cargo xtask dist android|c|ios|python [--dev] [--sizes]";
+const USAGE: &str =
+    "usage: cargo xtask dist android|c|ios|python [--dev], or cargo xtask dist c --sizes [--dev] [FEATURES…]";
 
-/// `dist LANGUAGE [--dev] [--sizes]`.
+/// `dist LANGUAGE [--dev]`, or `dist c --sizes [--dev] [FEATURES…]`.
 pub(crate) fn command(args: &[String]) -> Result {
     let (flags, languages): (Vec<&str>, Vec<&str>) = args.iter().map(String::as_str).partition(|a| a.starts_with('-'));
     if let Some(unknown) = flags.iter().find(|flag| !["--dev", "--sizes"].contains(flag)) {
@@ -23,7 +25,8 @@ pub(crate) fn command(args: &[String]) -> Result {
     let profile = if flags.contains(&"--dev") { Profile::Dev } else { Profile::Release };
     match languages[..] {
         ["android"] => android::pack(profile),
-        ["c"] => c::pack(profile, flags.contains(&"--sizes")),
+        ["c", ref sets @ ..] if flags.contains(&"--sizes") => sizes::table(profile, sets),
+        ["c"] => c::pack(profile),
         ["ios"] => ios::pack(profile),
         ["python"] => python::pack(profile).map(drop),
         _ => Err(USAGE.into()),

@@ -39,10 +39,12 @@ cargo xtask COMMAND
   demo [ARGS…]            set up, build, and run `crane demo` on models/tiny; ARGS go to `crane demo`
   test                    set up, then everything a change must pass: fmt, dependencies, clippy, docs, tests
   bindings LANGUAGE [OUT] build crane-ffi and generate kotlin, swift or python from it, into OUT or target/bindings
-  dist android|c|ios|python [--dev] [--sizes]
+  dist android|c|ios|python [--dev]
                           make that package in target/dist and try it out where that can be done here; --dev: from the
-                          build that tests use, which saves time; --sizes: also build other sets of features and tell the
-                          library's size in each
+                          build that tests use, which saves time
+  dist c --sizes [--dev] [FEATURES…]
+                          how large the stripped library is with these sets of features, with all known ones without
+                          FEATURES; each is a build of its own
   test-swift              build the Swift package and run its tests, where there is a Swift: on the path, in the tree that
                           CRANE_SWIFT_ROOT names, or in .local/swift
   test-kotlin             generate the Kotlin bindings and run Maven on android: the library's tests on this machine's

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from types import TracebackType
-from typing import List, Optional, Sequence, Type
+from typing import List, Optional, Sequence, Type, Union
 
 from . import _native
 from ._images import Image
@@ -21,6 +21,7 @@ from ._native import (
     HistoryEntry,
     ImportPreview,
     ImportReport,
+    Key,
     MemoryUsage,
     OnConflict,
     Preview,
@@ -113,6 +114,11 @@ class Crane:
         """Stores a correction in place of another one, which stays and fires no more; one undo takes both back."""
         return self._crane.supersede_fact(id_of(old), native_fact(fact))
 
+    def supersede_all(self, old: Sequence[Id], fact: NewFact) -> Fact:
+        """Stores a correction in place of several others, such as all that `conflicts` names, as one change; `supersedes` of
+        the new fact names the first."""
+        return self._crane.supersede_facts([id_of(one) for one in old], native_fact(fact))
+
     def enable(self, fact: Id) -> Fact:
         """Lets a disabled fact fire again."""
         return self._crane.enable_fact(id_of(fact))
@@ -132,6 +138,18 @@ class Crane:
     def get(self, fact: Id) -> Fact:
         """One fact, whatever its state; `CraneError.NotFound` when there is none."""
         return self._crane.fact(id_of(fact))
+
+    def keys(self, fact: Id) -> List[Key]:
+        """What a fact is found by, in the order of adding."""
+        return self._crane.fact_keys(id_of(fact))
+
+    def thumbnail(self, key: Union[int, Key]) -> Optional[bytes]:
+        """The small copy of a photo (JPEG), where the library keeps one, see `keep_thumbnails`."""
+        return self._crane.thumbnail(key.id if isinstance(key, Key) else key)
+
+    def receipts(self) -> List[Receipt]:
+        """Receipts of all forgotten facts, oldest first."""
+        return self._crane.receipts()
 
     def facts(
         self,

@@ -1,25 +1,17 @@
-//! The C package: header, shared and static library, pkg-config, CMake, the example, and how large it all is.
+//! The C package: header, shared and static library, pkg-config, CMake, and the example.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use super::sizes::size;
 use super::{Profile, copy, copy_stripped, fresh, library_name, out, platform, write};
 use crate::{Result, place, setup, shell};
 
 /// What the static library needs of the system, where rustc does not say.
 const SYSTEM_LIBRARIES: &str = "-lstdc++ -lgomp -lpthread -ldl -lm";
 
-/// Feature sets whose sizes are told; the first is what is packed, and what Python and the others take as well.
-const FEATURES: [(&str, &str); 5] = [
-    ("onnx,llama,uniffi", "everything"),
-    ("onnx,llama", "C interface alone"),
-    ("llama", "language model alone"),
-    ("onnx", "encoders alone: which fact would fire"),
-    ("", "library and search alone"),
-];
-
 /// Makes `target/dist/crane-VERSION-PLATFORM` and a tarball of it.
-pub(super) fn pack(profile: Profile, sizes: bool) -> Result {
+pub(super) fn pack(profile: Profile) -> Result {
     let name = format!("crane-{}-{}", env!("CARGO_PKG_VERSION"), platform());
     let folder = out().join(&name);
     fresh(&folder)?;
@@ -42,14 +34,10 @@ pub(super) fn pack(profile: Profile, sizes: bool) -> Result {
     shell::run("tar", &mut tar)?;
     println!("    {}", folder.with_file_name(format!("{name}.tar.gz")).display());
     try_out(&folder)?;
-    table(profile, &folder, sizes)
-}
-
-/// Builds the shared library with these features.
-fn build(profile: Profile, features: &str) -> Result<PathBuf> {
-    let args = ["build", "-p", "crane-ffi", "--no-default-features", "--features", features];
-    profile.cargo(&format!("the library with `{features}`"), &args)?;
-    Ok(profile.folder().join(library_name()))
+    for library in [&library_name(), "libcrane_ffi.a"] {
+        println!("    {library}, stripped: {}", size(&folder.join("lib").join(library))?);
+    }
+    Ok(())
 }
 
 fn pkg_config() -> String {
@@ -129,33 +117,4 @@ fn try_out(folder: &Path) -> Result {
 fn expect_answer(what: &str, command: &mut Command) -> Result {
     let said = shell::output(command).ok_or(format!("{what} failed"))?;
     if said.starts_with("Theaprairk\n") { Ok(()) } else { Err(format!("{what} answered:\n{said}")) }
-}
-
-/// Sizes of the stripped library; of other feature sets only where they are asked for, since each is a build of its own.
-fn table(profile: Profile, folder: &Path, all: bool) -> Result {
-    let packed = folder.join("lib");
-    println!("\n| features | what | shared library, stripped |\n|---|---|---|");
-    for (at, (features, what)) in FEATURES.iter().enumerate() {
-        let file = if at == 0 {
-            packed.join(library_name())
-        } else if all {
-            let file = out().join("sizes").join(library_name());
-            copy_stripped(&build(profile, features)?, &file)?;
-            file
-        } else {
-            continue;
-        };
-        println!("| `{features}` | {what} | {} |", size(&file)?);
-    }
-    println!(
-        "\nstatic library of the first: {}, of which a linker takes what is used",
-        size(&packed.join("libcrane_ffi.a"))?
-    );
-    Ok(())
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a size for people")]
-fn size(file: &Path) -> Result<String> {
-    let meta = file.metadata().map_err(|e| format!("{}: {e}", file.display()))?;
-    Ok(format!("{:.1} MB", meta.len() as f64 / 1e6))
 }
