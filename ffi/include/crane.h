@@ -753,7 +753,7 @@ int32_t crane_receipts(const struct crane *crane, struct crane_text **out);
  * @param on_progress Told how far it is; may be NULL.
  * @param user_data   Handed to the callback.
  * @param out         Set to JSON `{"facts": …, "keys": …, "changes": …, "index_rows": …, "findings": [{"part": …, "severity":
- *                    "untidy", "derived" or "damaged", "what": …, "count": …, "facts": [id…]}…]}`, the worst finding first.
+ *                    "untidy", "derived" or "damaged", "what": …, "count": …, "facts": [id…]}…]}`, the worst finding first. May be NULL.
  */
 int32_t crane_library_check(const char *library,
                             const char *key,
@@ -1517,7 +1517,7 @@ int32_t crane_public_key(const char *signing_key,
  * @param on_progress Told how far it is; may be NULL.
  * @param user_data   Handed to the callback.
  * @param out         Set to JSON `{"facts": …, "keys": …, "changes": …, "index_rows": …, "findings": [{"part": …, "severity":
- *                    "untidy", "derived" or "damaged", "what": …, "count": …, "facts": [id…]}…]}`, the worst finding first.
+ *                    "untidy", "derived" or "damaged", "what": …, "count": …, "facts": [id…]}…]}`, the worst finding first. May be NULL.
  */
 int32_t crane_library_check(const char *library,
                             const char *key,

@@ -2,9 +2,11 @@
 //! its key where it is encrypted.
 
 use std::ffi::{c_char, c_void};
+use std::path::PathBuf;
 
-use crane_core::library::{Library, Unreadable};
+use crane_core::library::{Library, Progress, Unreadable};
 use crane_core::{CancelToken, LibraryKey, OpenOptions, Result, Runtime};
+use serde::Serialize;
 
 use super::args::{clear, optional_text, place, text};
 use super::progress::{ProgressCallback, steps};
@@ -23,7 +25,7 @@ use crate::shared::{self, parse_key};
 /// @param on_progress Told how far it is; may be NULL.
 /// @param user_data   Handed to the callback.
 /// @param out         Set to JSON `{"facts": …, "keys": …, "changes": …, "index_rows": …, "findings": [{"part": …, "severity":
-///                    "untidy", "derived" or "damaged", "what": …, "count": …, "facts": [id…]}…]}`, the worst finding first.
+///                    "untidy", "derived" or "damaged", "what": …, "count": …, "facts": [id…]}…]}`, the worst finding first. May be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crane_library_check(
     library: *const c_char,
@@ -33,11 +35,7 @@ pub unsafe extern "C" fn crane_library_check(
     out: *mut *mut Text,
 ) -> i32 {
     // SAFETY: the caller promises what the header asks.
-    guard(|| unsafe {
-        place(out)?;
-        let (folder, key) = named(library, key)?;
-        hand_out(out, &Library::check_at_with(folder, key.as_ref(), &mut steps(on_progress, user_data))?)
-    })
+    unsafe { work_on((library, key), (on_progress, user_data), out, Library::check_at_with) }
 }
 
 /// Checks a library and makes anew what is derived and wrong: SQLite's indexes, full text, index files; and tidies up. Facts,
@@ -56,11 +54,7 @@ pub unsafe extern "C" fn crane_library_repair(
     out: *mut *mut Text,
 ) -> i32 {
     // SAFETY: the caller promises what the header asks.
-    guard(|| unsafe {
-        clear(out)?;
-        let (folder, key) = named(library, key)?;
-        hand_out(out, &Library::repair_at_with(folder, key.as_ref(), &mut steps(on_progress, user_data))?)
-    })
+    unsafe { work_on((library, key), (on_progress, user_data), out, Library::repair_at_with) }
 }
 
 /// Saves what can be read of a damaged library into a new one with the same key. The damaged one stays as it is.
@@ -84,14 +78,13 @@ pub unsafe extern "C" fn crane_library_salvage(
     user_data: *mut c_void,
     out: *mut *mut Text,
 ) -> i32 {
-    // SAFETY: the caller promises what the header asks.
-    guard(|| unsafe {
-        clear(out)?;
-        let ((folder, key), into) = (named(library, key)?, text("new library's folder", into)?);
-        let fingerprint = shared::fingerprint(optional_text("models' folder", models)?)?;
-        let told = &mut steps(on_progress, user_data);
-        hand_out(out, &Library::salvage_with(folder, into, fingerprint.as_ref(), key.as_ref(), told)?)
-    })
+    let salvage = |library: PathBuf, key: Option<&LibraryKey>, told: Progress<'_>| {
+        // SAFETY: the caller promises what the header asks.
+        let (into, models) = unsafe { (text("new library's folder", into)?, optional_text("models' folder", models)?) };
+        Library::salvage_with(library, into, shared::fingerprint(models)?.as_ref(), key, told)
+    };
+    // SAFETY: as above.
+    unsafe { work_on((library, key), (on_progress, user_data), out, salvage) }
 }
 
 /// Makes every vector of a library anew with other models, where `crane_open` says `CRANE_FINGERPRINT_MISMATCH`. It is all or
@@ -114,15 +107,15 @@ pub unsafe extern "C" fn crane_library_reembed(
     user_data: *mut c_void,
     out: *mut *mut Text,
 ) -> i32 {
-    // SAFETY: the caller promises what the header asks.
-    guard(|| unsafe {
-        clear(out)?;
-        let ((folder, key), models) = (named(library, key)?, text("models' folder", models)?);
-        let options = OpenOptions { key, ..OpenOptions::new(models, folder) };
+    let reembed = |library: PathBuf, key: Option<&LibraryKey>, told: Progress<'_>| {
+        // SAFETY: the caller promises what the header asks.
+        let models = unsafe { text("models' folder", models)? };
+        let options = OpenOptions { key: key.cloned(), ..OpenOptions::new(models, library) };
         let unreadable = if erase_unreadable == 0 { Unreadable::Refuse } else { Unreadable::Erase };
-        let told = &mut steps(on_progress, user_data);
-        hand_out(out, &Runtime::reembed(&options, unreadable, &CancelToken::new(), told)?)
-    })
+        Runtime::reembed(&options, unreadable, &CancelToken::new(), told)
+    };
+    // SAFETY: as above.
+    unsafe { work_on((library, key), (on_progress, user_data), out, reembed) }
 }
 
 /// Whether a library is encrypted.
@@ -156,7 +149,25 @@ pub unsafe extern "C" fn crane_library_set_key(
     // SAFETY: the caller promises what the header asks.
     guard(|| unsafe {
         let ((folder, key), new) = (named(library, key)?, parse_key(optional_text("new key", new_key)?)?);
-        shared::set_key(folder.as_ref(), key.as_ref(), new.as_ref())
+        shared::set_key(&folder, key.as_ref(), new.as_ref())
+    })
+}
+
+/// Runs work that takes long on a library, and hands out its report.
+///
+/// # Safety
+/// The pointers are as the header asks, and the callback takes its `user_data`.
+unsafe fn work_on<T: Serialize>(
+    (library, key): (*const c_char, *const c_char),
+    (on_progress, user_data): (ProgressCallback, *mut c_void),
+    out: *mut *mut Text,
+    work: impl FnOnce(PathBuf, Option<&LibraryKey>, Progress<'_>) -> Result<T>,
+) -> i32 {
+    // SAFETY: the caller promises it.
+    guard(|| unsafe {
+        clear(out)?;
+        let (folder, key) = named(library, key)?;
+        hand_out(out, &work(folder, key.as_ref(), &mut steps(on_progress, user_data))?)
     })
 }
 
@@ -164,7 +175,7 @@ pub unsafe extern "C" fn crane_library_set_key(
 ///
 /// # Safety
 /// As the header asks.
-unsafe fn named(library: *const c_char, key: *const c_char) -> Result<(String, Option<LibraryKey>)> {
+unsafe fn named(library: *const c_char, key: *const c_char) -> Result<(PathBuf, Option<LibraryKey>)> {
     // SAFETY: the caller promises it.
-    unsafe { Ok((text("library's folder", library)?, parse_key(optional_text("key", key)?)?)) }
+    unsafe { Ok((text("library's folder", library)?.into(), parse_key(optional_text("key", key)?)?)) }
 }

@@ -2,6 +2,7 @@
 
 use crane_core::FactId;
 use crane_core::library::pack::{self, SecretKey};
+use zeroize::Zeroizing;
 
 use super::progress::{Listener, steps};
 use super::{Conflict, Crane, Fact, Origin, Result};
@@ -30,7 +31,7 @@ impl ExportOptions {
         let Self { facts, thumbnails, history, signing_key } = self;
         let facts =
             facts.map(|ids| ids.iter().map(|id| parse_id(id)).collect::<crane_core::Result<_>>()).transpose()?;
-        let signer = signing_key.map(|key| SecretKey::parse(&key)).transpose()?;
+        let signer = signing_key.map(Zeroizing::new).map(|key| SecretKey::parse(&key)).transpose()?;
         Ok(pack::ExportOptions { facts, thumbnails, history, signer })
     }
 }
@@ -234,7 +235,7 @@ pub fn generate_signing_key() -> Result<String> {
 /// Fails with `InvalidInput` for anything but a signing key.
 #[uniffi::export]
 pub fn public_key(signing_key: String) -> Result<String> {
-    Ok(SecretKey::parse(&signing_key)?.public().to_string())
+    Ok(SecretKey::parse(&Zeroizing::new(signing_key))?.public().to_string())
 }
 
 fn ids(facts: &[FactId]) -> Vec<String> {
