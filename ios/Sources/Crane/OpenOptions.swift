@@ -1,7 +1,7 @@
 import CraneBindings
 import Foundation
 
-#if os(iOS) || os(tvOS) || os(visionOS)
+#if canImport(os) && !os(macOS)
 import os
 #endif
 
@@ -40,7 +40,7 @@ public struct OpenOptions: Hashable, Sendable, Discreet {
 
     /// What the system lets this app take yet. Rust finds it out where it can; on Apple's devices only this call tells.
     private static var available: UInt64? {
-        #if os(iOS) || os(tvOS) || os(visionOS)
+        #if canImport(os) && !os(macOS)
         let bytes = os_proc_available_memory()
         return bytes > 0 ? UInt64(bytes) : nil  // 0 in the simulator
         #else

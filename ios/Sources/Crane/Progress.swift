@@ -1,8 +1,8 @@
 import CraneBindings
 import Foundation
 
-/// Told how far work is, 0 to 1, on the thread that does it. What it throws ends the work, and is thrown by the call. It must
-/// not change the library that is worked on, which is busy.
+/// Told how far work is, 0 to 1, on the thread that does it. What it throws ends the work, and is thrown by the call. It
+/// should not wait for a change of the library that is worked on, which waits for it.
 public typealias OnProgress = @Sendable (Float) throws -> Void
 
 /// Does blocking work that tells how far it is, off Swift's threads. Cancelling the task ends it, with nothing half done.

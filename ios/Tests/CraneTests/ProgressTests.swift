@@ -52,6 +52,24 @@ final class ProgressTests: CraneTestCase {
         XCTAssertEqual(report.findings, [])
     }
 
+    func testAListenerMayCallBackInAndChangesNothing() async throws {
+        let runtime = try await openWithFact()
+        let (file, heard) = (folder.appendingPathComponent("facts.cranepack"), Box<[CraneError.Kind?]>([]))
+        try await runtime.exportPack(to: file) { _ in
+            _ = try runtime.native.facts(filter: .init())
+            let refused = Result { try typed { try runtime.native.undo() } }
+            heard.update { $0.append((refused.failure as? CraneError)?.kind) }
+        }
+        XCTAssertEqual(Set(heard.update { $0 }), [.invalidInput])
+    }
+
+    func testClosingEndsAnExport() async throws {
+        let runtime = try await openWithFact()
+        let file = folder.appendingPathComponent("facts.cranepack")
+        await assertThrows(.closed) { try await runtime.exportPack(to: file) { _ in try runtime.native.shutDown() } }
+        XCTAssertFalse(FileManager.default.fileExists(atPath: file.path))
+    }
+
     func testKeysThatAreNoneAreTypedErrors() async throws {
         await assertThrows(.invalidInput) { try CraneRuntime.publicKey(of: "no key") }
         await assertThrows(.invalidInput) { try FactLibrary(folder, key: "no key") }
@@ -59,5 +77,11 @@ final class ProgressTests: CraneTestCase {
         let key = try CraneRuntime.generateSigningKey()
         let publicKey = try CraneRuntime.publicKey(of: key)
         XCTAssertTrue(key.hasPrefix("cranesec1:") && publicKey.hasPrefix("cranepub1:"))
+    }
+}
+
+extension Result {
+    fileprivate var failure: Failure? {
+        if case .failure(let error) = self { error } else { nil }
     }
 }
