@@ -77,11 +77,8 @@ final class Conversation: ObservableObject {
         guard let runtime else { return }
         await trying {
             let fact = NewFact(statement, target: target.isEmpty ? nil : target, photos: photo.map { [$0] } ?? [])
-            if let old = try await runtime.conflicts(with: fact).first {
-                try await runtime.supersede(old.fact, with: fact)
-            } else {
-                try await runtime.add(fact)
-            }
+            let old = try await runtime.conflicts(with: fact).map(\.fact)
+            _ = old.isEmpty ? try await runtime.add(fact) : try await runtime.supersede(old, with: fact)
             facts = try await runtime.facts(states: [.active])
         }
     }

@@ -17,3 +17,4 @@ extension CraneBindings.Question: Discreet {}
 extension CraneBindings.OpenOptions: Discreet {}
 extension CraneBindings.AnswerEvent: Discreet {}
 extension CraneBindings.ExportOptions: Discreet {}
+extension CraneBindings.Key: Discreet {}

@@ -31,6 +31,14 @@ extension CraneRuntime {
         try await call { [native] in try native.supersedeFact(old: old, fact: fact.native) }
     }
 
+    /// Stores a correction in place of several others, such as all that ``conflicts(with:similarity:)`` names, as one change;
+    /// `supersedes` of the new fact names the first. Throws `invalidInput` when there is none, or one is replaced or deleted
+    /// already.
+    @discardableResult
+    public func supersede(_ old: [Fact.ID], with fact: NewFact) async throws -> Fact {
+        try await call { [native] in try native.supersedeFacts(old: old, fact: fact.native) }
+    }
+
     /// Lets a disabled fact fire again.
     @discardableResult
     public func enable(_ id: Fact.ID) async throws -> Fact {
@@ -53,6 +61,22 @@ extension CraneRuntime {
     @discardableResult
     public func forget(_ id: Fact.ID) async throws -> Receipt {
         try await call { [native] in try native.forgetFact(id: id) }
+    }
+
+    /// Receipts of all forgotten facts, oldest first.
+    public func receipts() async throws -> [Receipt] {
+        try await call { [native] in try native.receipts() }
+    }
+
+    /// What a fact is found by, in the order of adding; throws `notFound` for an unknown fact.
+    public func keys(of id: Fact.ID) async throws -> [FactKey] {
+        try await call { [native] in try native.factKeys(id: id) }
+    }
+
+    /// The small copy of a photo, where the library keeps one, see ``OpenOptions/keepThumbnails``; throws `notFound` for an
+    /// unknown key.
+    public func thumbnail(of key: FactKey.ID) async throws -> Photo? {
+        try await call { [native] in try native.thumbnail(key: key).map(Photo.init(encoded:)) }
     }
 
     /// One fact, whatever its state; throws `notFound` when there is none.

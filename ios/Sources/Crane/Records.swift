@@ -11,6 +11,10 @@ public typealias FactState = CraneBindings.FactState
 public typealias Origin = CraneBindings.Origin
 /// An existing fact that a new one collides with.
 public typealias Conflict = CraneBindings.Conflict
+/// One thing that a fact is found by.
+public typealias FactKey = CraneBindings.Key
+/// What a key consists of.
+public typealias Modality = CraneBindings.Modality
 /// One change of the library. It names facts by id and holds no content.
 public typealias HistoryEntry = CraneBindings.HistoryEntry
 /// What remains of a forgotten fact.
@@ -87,6 +91,8 @@ extension Fact: Identifiable {
     /// Moment from which it no longer holds; nil: never ends.
     public var validBefore: Date? { validUntil.map(Date.init(milliseconds:)) }
 }
+
+extension FactKey: Identifiable {}
 
 extension HistoryEntry: Identifiable {
     /// Its number, counting up from 1.

@@ -86,6 +86,7 @@ actor Runner {
         if what == "open" {
             var options = OpenOptions()
             options.key = step["key"].map(text)
+            options.keepThumbnails = step["keep_thumbnails"]?.bool ?? false
             options.readOnly = step["read_only"]?.bool ?? false
             options.threads = step["threads"]?.int
             runtime = try await CraneRuntime.open(models: models(step), library: library(step), options: options)
@@ -111,6 +112,7 @@ actor Runner {
         case "edit":
             return outcome(try await runtime.edit(id(step), to: newFact(step)))
         case "supersede":
+            if let several = ids(step) { return told(step, try await runtime.supersede(several, with: newFact(step))) }
             return told(step, try await runtime.supersede(id(step), with: newFact(step)))
         case "enable":
             return outcome(try await runtime.enable(id(step)))
@@ -123,6 +125,16 @@ actor Runner {
         case "forget":
             let receipt = try await runtime.forget(id(step))
             return ["fact": name(receipt.fact), "digest_digits": .number(Double(receipt.digest.count))]
+        case "receipts":
+            return ["facts": names(try await runtime.receipts().map(\.fact))]
+        case "keys":
+            let keys = try await runtime.keys(of: id(step))
+            let images = keys.filter { $0.modality == .image }.count
+            return ["images": .number(Double(images)), "texts": .list(keys.compactMap { $0.text.map(JSON.text) })]
+        case "thumbnail":
+            guard let key = step["key"]?.int else { throw ScriptError("no key: \(step)") }
+            let photo = try await runtime.thumbnail(of: Int64(key))
+            return ["jpeg": .bool(photo?.data.starts(with: [0xFF, 0xD8]) ?? false)]
         case "list":
             let states = try (step["states"]?.items ?? []).map { try state($0.string ?? "") }
             let found = try await runtime.facts(
