@@ -67,6 +67,6 @@ fn encryption(env: &BuildEnv) -> Result {
     let tests = [&["test"], &package[..], &["--no-fail-fast", "--test", "library", "--test", "proof"]].concat();
     cargo::run("the tests of encryption", env, &tests, &apart)?;
     let bindings = ["test", "-p", "crane-ffi", "--no-default-features", "--features", "uniffi,encryption"];
-    let contract = [&bindings[..], &["--test", "contract"]].concat();
+    let contract = [&bindings[..], &["--test", "contract", "--test", "encryption"]].concat();
     cargo::run("the contract with encryption", env, &contract, &apart)
 }
