@@ -20,7 +20,8 @@ let package = Package(
         library,
         .target(name: "CraneBindings", dependencies: ["CraneFFI"], swiftSettings: strict, linkerSettings: linked),
         .target(
-            name: "Crane", dependencies: ["CraneBindings"], resources: [.copy("PrivacyInfo.xcprivacy")], swiftSettings: strict),
+            name: "Crane", dependencies: ["CraneBindings"], resources: [.copy("PrivacyInfo.xcprivacy")],
+            swiftSettings: strict),
         .testTarget(name: "CraneTests", dependencies: ["Crane"], swiftSettings: strict),
     ],
     // Mode 6 makes the compiler of Swift 6.0 crash on generated code; the checks are the same.

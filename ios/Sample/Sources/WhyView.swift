@@ -45,7 +45,9 @@ struct WhyView: View {
             break
         }
         if let reply = trace.reply {
-            figures += [("Cited in the thought", reply.cited.map { $0 ? "yes" : "no" } ?? "-"), ("Computed on", reply.device)]
+            figures += [
+                ("Cited in the thought", reply.cited.map { $0 ? "yes" : "no" } ?? "-"), ("Computed on", reply.device),
+            ]
         }
         return figures + [("Time", String(format: "%.1f s", Double(trace.times.totalUs) / 1e6))]
     }

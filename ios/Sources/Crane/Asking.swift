@@ -16,10 +16,12 @@ extension CraneRuntime {
         do {
             return try await withTaskCancellationHandler {
                 try await withCheckedThrowingContinuation { continuation in
-                    let listener = Listener(onEvent: { try other?.onEvent($0) }, onEnd: { end in
-                        other?.onEnd(end)
-                        continuation.resume(with: end)
-                    })
+                    let listener = Listener(
+                        onEvent: { try other?.onEvent($0) },
+                        onEnd: { end in
+                            other?.onEnd(end)
+                            continuation.resume(with: end)
+                        })
                     asking.begin(native, question, listener)
                 }
             } onCancel: {
@@ -49,14 +51,16 @@ extension CraneRuntime {
             let asking = Asking()
             // Keeps the question alive for as long as somebody may listen.
             continuation.onTermination = { _ in asking.cancel() }
-            let listener = Listener(onEvent: { event in
-                continuation.yield(event)
-                try other?.onEvent(event)
-            }, onEnd: { end in
-                other?.onEnd(end)
-                continuation.yield(with: end.map(AnswerEvent.answered).mapError { $0 })
-                continuation.finish()
-            })
+            let listener = Listener(
+                onEvent: { event in
+                    continuation.yield(event)
+                    try other?.onEvent(event)
+                },
+                onEnd: { end in
+                    other?.onEnd(end)
+                    continuation.yield(with: end.map(AnswerEvent.answered).mapError { $0 })
+                    continuation.finish()
+                })
             asking.begin(native, question, listener)
         }
     }

@@ -32,7 +32,8 @@ public struct OpenOptions: Hashable, Sendable, Discreet {
     func native(models: URL, library: URL) throws -> CraneBindings.OpenOptions {
         .init(
             models: models.path, library: library.path, key: key, readOnly: readOnly, keepThumbnails: keepThumbnails,
-            threads: try threads.map { try whole($0, "threads") }, gpuLayers: try gpuLayers.map { try whole($0, "gpuLayers") },
+            threads: try threads.map { try whole($0, "threads") },
+            gpuLayers: try gpuLayers.map { try whole($0, "gpuLayers") },
             idleUnloadMs: try idleUnload.map { try whole($0 * 1000, "idleUnload") },
             embeddingCacheBytes: try embeddingCacheBytes.map { try whole($0, "embeddingCacheBytes") },
             memoryBudget: try memoryBudget.map { try whole($0, "memoryBudget") } ?? Self.available, state: state?.path)

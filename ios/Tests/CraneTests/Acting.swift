@@ -20,13 +20,15 @@ final class Acting: Sendable {
     }
 
     func begin(_ question: Question) {
-        let listener = Listener(onEvent: { event in
-            self.events.update { $0.append(event) }
-            if kind(event) == self.at { try self.act() }
-        }, onEnd: { end in
-            _ = self.end.swap(end)
-            self.ended.happen()
-        })
+        let listener = Listener(
+            onEvent: { event in
+                self.events.update { $0.append(event) }
+                if kind(event) == self.at { try self.act() }
+            },
+            onEnd: { end in
+                _ = self.end.swap(end)
+                self.ended.happen()
+            })
         asking.begin(runtime.native, question, listener)
         hasBegun.happen()
     }

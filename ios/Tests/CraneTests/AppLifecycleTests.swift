@@ -6,13 +6,16 @@ import XCTest
 /// Notifications as UIKit posts them, from a center of our own.
 final class AppLifecycleTests: CraneTestCase {
     private let center = NotificationCenter()
-    private let names = AppLifecycle.Names(background: .init("background"), foreground: .init("foreground"), memory: .init("memory"))
+    private let names = AppLifecycle.Names(
+        background: .init("background"), foreground: .init("foreground"), memory: .init("memory"))
 
     func testTheBackgroundTheForegroundAndMemoryWarnings() async throws {
         let runtime = try await openWithFact()
         try await runtime.warmUp()
         let groups = Box<[DispatchGroup]>([])
-        var lifecycle: AppLifecycle? = AppLifecycle(runtime.native, center, names) { done in groups.update { $0.append(done) } }
+        var lifecycle: AppLifecycle? = AppLifecycle(runtime.native, center, names) { done in
+            groups.update { $0.append(done) }
+        }
 
         center.post(name: names.background, object: nil)
         let done = try XCTUnwrap(groups.update { $0.first })

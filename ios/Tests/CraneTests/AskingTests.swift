@@ -45,12 +45,13 @@ final class AskingTests: CraneTestCase {
         let runtime = try await openWithFact()
         let (task, isThere, heard) = (Box<Task<Answer, any Error>?>(nil), Moment(), Box<[AnswerEvent]>([]))
         let ended = Moment()
-        let listener = Listener(onEvent: { event in
-            heard.update { $0.append(event) }
-            guard case .thinkDelta = event else { return }
-            isThere.waitBlocking()
-            task.update { $0 }?.cancel()
-        }, onEnd: { _ in ended.happen() })
+        let listener = Listener(
+            onEvent: { event in
+                heard.update { $0.append(event) }
+                guard case .thinkDelta = event else { return }
+                isThere.waitBlocking()
+                task.update { $0 }?.cancel()
+            }, onEnd: { _ in ended.happen() })
         _ = task.swap(Task { try await runtime.ask(question, alongside: listener) })
         isThere.happen()
         await ended.wait()

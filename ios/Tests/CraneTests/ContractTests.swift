@@ -224,7 +224,9 @@ actor Runner {
     }
 
     private func seq(_ step: JSON) throws -> Int64 {
-        guard case .number(let seq) = step["seq"], let whole = Int64(exactly: seq) else { throw ScriptError("no seq: \(step)") }
+        guard case .number(let seq) = step["seq"], let whole = Int64(exactly: seq) else {
+            throw ScriptError("no seq: \(step)")
+        }
         return whole
     }
 

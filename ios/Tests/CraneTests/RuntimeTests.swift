@@ -1,8 +1,9 @@
-import func CraneBindings.errorCodes
-import func CraneBindings.version
-import struct CraneBindings.FactFilter
 import Foundation
 import XCTest
+
+import struct CraneBindings.FactFilter
+import func CraneBindings.errorCodes
+import func CraneBindings.version
 
 @testable import Crane
 
@@ -193,7 +194,8 @@ final class RuntimeTests: CraneTestCase {
         XCTAssertEqual(holding.map(\.id), [added.id])
         let before = try await runtime.facts(validAt: begin - 1)
         XCTAssertEqual(before, [])
-        XCTAssertEqual([Date.distantPast, .distantFuture].map { Date(milliseconds: $0.milliseconds) }, [.distantPast, .distantFuture])
+        XCTAssertEqual(
+            [Date.distantPast, .distantFuture].map { Date(milliseconds: $0.milliseconds) }, [.distantPast, .distantFuture])
         XCTAssertEqual(Date(timeIntervalSince1970: .infinity).milliseconds, .max)
         XCTAssertEqual(Date(timeIntervalSince1970: -1e300).milliseconds, .min)
     }

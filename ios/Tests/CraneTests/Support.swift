@@ -86,14 +86,16 @@ final class Holder: Sendable {
     private let end = Box<Result<Answer, CraneError>?>(nil)
 
     var listener: Listener {
-        Listener(onEvent: { event in
-            guard case .decided = event else { return }
-            self.reached.happen()
-            self.goOn.waitBlocking()
-        }, onEnd: { end in
-            _ = self.end.swap(end)
-            self.ended.happen()
-        })
+        Listener(
+            onEvent: { event in
+                guard case .decided = event else { return }
+                self.reached.happen()
+                self.goOn.waitBlocking()
+            },
+            onEnd: { end in
+                _ = self.end.swap(end)
+                self.ended.happen()
+            })
     }
 
     /// What Rust told in the end: nil for an answer.

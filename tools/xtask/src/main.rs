@@ -45,7 +45,7 @@ cargo xtask COMMAND
   dist c --sizes [--dev] [FEATURES…]
                           how large the stripped library is with these sets of features, with all known ones without
                           FEATURES; each is a build of its own
-  test-swift              build the Swift package and run its tests, where there is a Swift: on the path, in the tree that
+  test-swift              build the Swift package and run its tests, where there is Swift 6: on the path, in the tree that
                           CRANE_SWIFT_ROOT names, or in .local/swift
   test-kotlin             generate the Kotlin bindings and run Maven on android: the library's tests on this machine's
                           JVM, its README's example, and the Android part compiled against stand-ins

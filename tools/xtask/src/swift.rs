@@ -8,6 +8,9 @@ use crate::{Result, bindings, dist, place, shell};
 /// Names a Debian tree with the package `swiftlang`; unset, `.local/swift` is looked at.
 const TREE_VARIABLE: &str = "CRANE_SWIFT_ROOT";
 
+/// The package's manifest is of this version.
+const OLDEST: u32 = 6;
+
 /// Enters a tree: `sh -c ENTER sh TREE FOLDER BIND… -- COMMAND…`. The mounts are gone with the last process. Folders keep
 /// their paths, so that a command is the same inside and outside.
 const ENTER: &str = r#"
@@ -29,7 +32,7 @@ pub(crate) enum Toolchain {
 impl Toolchain {
     /// The one on the path, else the tree that a variable names, else `.local/swift`.
     pub(crate) fn find() -> Result<Option<Self>> {
-        if shell::works("swift", &["--version"]) {
+        if Self::Path.works() {
             return Ok(Some(Self::Path));
         }
         let named = std::env::var_os(TREE_VARIABLE).filter(|tree| !tree.is_empty()).map(PathBuf::from);
@@ -38,15 +41,18 @@ impl Toolchain {
             (true, _) => Ok(Some(tree)),
             (false, None) => Ok(None),
             (false, Some(named)) => Err(format!(
-                "{TREE_VARIABLE} is {}, in which `swift --version` fails; it is a Debian tree with swiftlang, which \
-                 root alone can enter",
+                "{TREE_VARIABLE} is {}, in which there is no Swift {OLDEST} or later; it is a Debian tree with \
+                 swiftlang, which root alone can enter",
                 named.display()
             )),
         }
     }
 
+    /// Whether it is there, new enough, and, on a Mac, comes with XCTest, which Xcode has and its command-line tools have not.
     fn works(&self) -> bool {
-        shell::output(self.command(place::root(), "swift").arg("--version")).is_some()
+        let said = shell::output(self.command(place::root(), "swift").arg("--version"));
+        said.as_deref().and_then(version).is_some_and(|version| version >= OLDEST)
+            && (!cfg!(target_os = "macos") || shell::works("xcrun", &["--find", "xctest"]))
     }
 
     /// A program of the toolchain, to be run in a folder of the workspace or of the target folder.
@@ -72,6 +78,12 @@ impl Toolchain {
         tests.args(["test", "--disable-swift-testing", "--scratch-path"]).arg(out(scratch)).args(linking());
         tests
     }
+}
+
+/// The major version in "Swift version 6.0.3 (swift-6.0.3-RELEASE)" and its like.
+fn version(said: &str) -> Option<u32> {
+    let number = said.split("Swift version ").nth(1)?;
+    number.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
 }
 
 fn local_tree() -> PathBuf {
@@ -135,8 +147,8 @@ pub(crate) fn generate(library: &Path) -> Result {
 pub(crate) fn test() -> Result {
     let Some(swift) = Toolchain::find()? else {
         println!(
-            "    skipped: no Swift; `swift` is not on the path, {TREE_VARIABLE} names no tree, and there is none in \
-             .local/swift (`cargo xtask setup --swift` makes one on Debian)"
+            "    skipped: no Swift {OLDEST} with XCTest is on the path, {TREE_VARIABLE} names no tree with one, and there is \
+             none in .local/swift (`cargo xtask setup --swift` makes one on Debian)"
         );
         return Ok(());
     };
@@ -237,3 +249,17 @@ let package = Package(
     swiftLanguageModes: [.v5]
 )
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(version("Swift version 6.0.3 (swift-6.0.3-RELEASE)\nTarget: x86_64"), Some(6));
+        let apple = "swift-driver version: 1.127 Apple Swift version 6.2 (swiftlang-6.2.0.19.9 clang-1700.3.19.1)";
+        assert_eq!(version(apple), Some(6));
+        assert_eq!(version("Swift version 5.10 (swift-5.10-RELEASE)"), Some(5));
+        assert_eq!(version("OpenStack Swift"), None);
+    }
+}

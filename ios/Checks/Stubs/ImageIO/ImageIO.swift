@@ -6,7 +6,8 @@ public final class CGImageSource {}
 public final class CGImageDestination {}
 
 public enum CGImagePropertyOrientation: UInt32, Sendable {
-    case up = 1, upMirrored, down, downMirrored, leftMirrored, right, rightMirrored, left
+    case up = 1
+    case upMirrored, down, downMirrored, leftMirrored, right, rightMirrored, left
 }
 
 public let kCGImageSourceCreateThumbnailFromImageAlways: CFString = "always"
@@ -16,7 +17,8 @@ public let kCGImagePropertyOrientation: CFString = "orientation"
 public let kCGImageDestinationLossyCompressionQuality: CFString = "quality"
 
 public func CGImageSourceCreateWithData(_ data: CFData, _ options: CFDictionary?) -> CGImageSource? { nil }
-public func CGImageSourceCreateThumbnailAtIndex(_ source: CGImageSource, _ index: Int, _ options: CFDictionary?) -> CGImage? { nil }
+public func CGImageSourceCreateThumbnailAtIndex(_ source: CGImageSource, _ index: Int, _ options: CFDictionary?) -> CGImage?
+{ nil }
 public func CGImageDestinationCreateWithData(
     _ data: CFMutableData, _ type: CFString, _ count: Int, _ options: CFDictionary?
 ) -> CGImageDestination? { nil }

@@ -202,12 +202,15 @@ extension View {
     public func foregroundColor(_ color: Color?) -> some View { Stub() }
     public func frame(maxHeight: CGFloat?) -> some View { Stub() }
     public func navigationTitle(_ title: String) -> some View { Stub() }
-    public func onChange<Value: Equatable>(of value: Value, perform action: @escaping (Value) -> Void) -> some View { Stub() }
+    public func onChange<Value: Equatable>(of value: Value, perform action: @escaping (Value) -> Void) -> some View {
+        Stub()
+    }
     public func scaledToFit() -> some View { Stub() }
     public func sheet(isPresented: Binding<Bool>, @ViewBuilder content: @escaping () -> some View) -> some View { Stub() }
     public func swipeActions(@ViewBuilder content: () -> some View) -> some View { Stub() }
     public func alert(
-        _ title: String, isPresented: Binding<Bool>, @ViewBuilder actions: () -> some View, @ViewBuilder message: () -> some View
+        _ title: String, isPresented: Binding<Bool>, @ViewBuilder actions: () -> some View,
+        @ViewBuilder message: () -> some View
     ) -> some View { Stub() }
 }
 

@@ -7,7 +7,8 @@ import XCTest
 /// The sample app's story, without its screens: ask, correct, ask again, undo, forget.
 @MainActor
 final class ConversationTests: XCTestCase {
-    private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../../..").standardized
+    private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../../..")
+        .standardized
 
     func testTheSamplesStory() async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("crane-\(UUID().uuidString)")
