@@ -91,6 +91,15 @@ public class Crane private constructor(
     public suspend fun supersedeFact(old: String, fact: NewFact): Fact =
         call { supersedeFact(old, fact.native()).toFact() }
 
+    /**
+     * Stores a correction in place of several others, such as all that [conflicts] names, as one change; [Fact.supersedes] of
+     * the new fact names the first.
+     *
+     * Fails with `InvalidInput` when there is none, or one is replaced or deleted already.
+     */
+    public suspend fun supersedeFacts(old: List<String>, fact: NewFact): Fact =
+        call { supersedeFacts(old, fact.native()).toFact() }
+
     /** Lets a disabled fact fire again. */
     public suspend fun enableFact(id: String): Fact = call { enableFact(id).toFact() }
 
@@ -105,6 +114,18 @@ public class Crane private constructor(
 
     /** One fact, whatever its state. Fails with `NotFound`. */
     public suspend fun fact(id: String): Fact = call { fact(id).toFact() }
+
+    /** What a fact is found by, in the order of adding. Fails with `NotFound` for an unknown fact. */
+    public suspend fun factKeys(id: String): List<Key> = call { factKeys(id).map { it.toKey() } }
+
+    /**
+     * The small copy of a photo (JPEG), where the library keeps one, see [OpenOptions.keepThumbnails]. Fails with `NotFound`
+     * for an unknown key.
+     */
+    public suspend fun thumbnail(key: Long): ByteArray? = call { thumbnail(key) }
+
+    /** Receipts of all forgotten facts, oldest first. */
+    public suspend fun receipts(): List<Receipt> = call { receipts() }
 
     /** The facts that pass the filter, newest first. */
     public suspend fun facts(filter: FactFilter = FactFilter()): List<Fact> =

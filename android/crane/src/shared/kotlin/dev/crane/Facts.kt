@@ -3,6 +3,7 @@ package dev.crane
 import java.time.Instant
 import dev.crane.ffi.Fact as NativeFact
 import dev.crane.ffi.FactFilter as NativeFactFilter
+import dev.crane.ffi.Key as NativeKey
 import dev.crane.ffi.NewFact as NativeNewFact
 
 /**
@@ -76,6 +77,21 @@ public data class Fact(
     /** The id and where it stands, none of its words. */
     override fun toString(): String = "Fact(id=$id, state=$state, …)"
 }
+
+/**
+ * One thing that a fact is found by.
+ *
+ * @property id identity; never reused
+ * @property modality photo or text
+ * @property text the text, for a text
+ * @property hasThumbnail whether a small copy of the photo is kept, see [Crane.thumbnail]
+ */
+public data class Key(val id: Long, val modality: Modality, val text: String?, val hasThumbnail: Boolean) {
+    /** The id and the kind, not the text. */
+    override fun toString(): String = "Key(id=$id, modality=$modality, …)"
+}
+
+internal fun NativeKey.toKey() = Key(id, modality, text, hasThumbnail)
 
 /**
  * Which facts a list holds; the default is every fact that is not deleted, newest first.

@@ -11,6 +11,9 @@ public typealias Origin = dev.crane.ffi.Origin
 /** An existing fact that a new one collides with. */
 public typealias Conflict = dev.crane.ffi.Conflict
 
+/** What a key consists of. */
+public typealias Modality = dev.crane.ffi.Modality
+
 /** One change of the library. It names facts by id and holds no content. */
 public typealias HistoryEntry = dev.crane.ffi.HistoryEntry
 

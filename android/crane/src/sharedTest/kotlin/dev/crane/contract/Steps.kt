@@ -11,6 +11,7 @@ import dev.crane.FactFilter
 import dev.crane.FactState
 import dev.crane.HistoryEntry
 import dev.crane.ImportOptions
+import dev.crane.Modality
 import dev.crane.NewFact
 import dev.crane.OnConflict
 import dev.crane.OpenOptions
@@ -42,7 +43,10 @@ internal class Steps(private val folder: File) : AutoCloseable {
             outcome("facts" to found.map { it.fact }, "reasons" to reasons)
         }
         "edit" -> fact(crane.editFact(step.string("id"), newFact(step)))
-        "supersede" -> fact(crane.supersedeFact(step.string("id"), newFact(step)))
+        "supersede" -> fact(
+            if ("ids" in step) crane.supersedeFacts(ids(step).orEmpty(), newFact(step))
+            else crane.supersedeFact(step.string("id"), newFact(step)),
+        )
         "enable" -> fact(crane.enableFact(step.string("id")))
         "disable" -> fact(crane.disableFact(step.string("id")))
         "delete" -> fact(crane.deleteFact(step.string("id")))
@@ -51,6 +55,15 @@ internal class Steps(private val folder: File) : AutoCloseable {
             val receipt = crane.forgetFact(step.string("id"))
             outcome("fact" to receipt.fact, "digest_digits" to receipt.digest.length)
         }
+        "keys" -> {
+            val keys = crane.factKeys(step.string("id"))
+            outcome("images" to keys.count { it.modality == Modality.IMAGE }, "texts" to keys.mapNotNull { it.text })
+        }
+        "thumbnail" -> {
+            val photo = crane.thumbnail(step.long("key"))
+            outcome("jpeg" to (photo != null && photo[0] == 0xFF.toByte() && photo[1] == 0xD8.toByte()))
+        }
+        "receipts" -> outcome("facts" to crane.receipts().map { it.fact })
         "list" -> facts(crane.facts(filter(step)))
         "search" -> facts(crane.searchFacts(step.string("words"), step.int("limit")!!))
         "history" -> outcome("ops" to crane.history(step.optional("id"), step.int("limit")!!).map { it.op })
@@ -128,6 +141,7 @@ internal class Steps(private val folder: File) : AutoCloseable {
             library = library(folder, step),
             key = step.optional("key"),
             readOnly = step.optional("read_only").toBoolean(),
+            keepThumbnails = step.optional("keep_thumbnails").toBoolean(),
             threads = step.int("threads"),
         )
         open = Crane.open(options)
