@@ -16,7 +16,11 @@ import dev.crane.ffi.AnswerEvent as NativeEvent
 import dev.crane.ffi.CraneException as NativeException
 
 /** One question per collector. The channel has no limit: what goes into it is one reply, whose length has one. */
-internal fun answerEvents(crane: CraneInterface, question: Question, dispatcher: CoroutineDispatcher): Flow<AnswerEvent> =
+internal fun answerEvents(
+    crane: CraneInterface,
+    question: Question,
+    dispatcher: CoroutineDispatcher,
+): Flow<AnswerEvent> =
     callbackFlow {
         val task = typed { crane.ask(question.native(), Listener(channel)) }
         // However the collector ends. The task is held until then: one that is collected cancels its question.

@@ -2,6 +2,8 @@ package dev.crane
 
 import dev.crane.ffi.errorCodes
 import java.io.File
+import java.io.FilterInputStream
+import java.io.InputStream
 import java.time.Instant
 import java.util.concurrent.Executors
 import kotlin.time.Duration.Companion.milliseconds
@@ -17,6 +19,7 @@ import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.job
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
+import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertThrows
@@ -224,5 +227,22 @@ class CraneTest {
         assertEquals(from to until, fact.validFrom to fact.validUntil)
         assertEquals(listOf(fact), crane.facts(FactFilter(validAt = Instant.EPOCH)))
         assertEquals(emptyList<Fact>(), crane.facts(FactFilter(validAt = until)))
+    }
+
+    @Test
+    fun `photos are read from streams, up to a limit`() = withCrane(folder) { crane ->
+        val trickle = object : FilterInputStream(GATE.inputStream()) {
+            override fun read(buffer: ByteArray, at: Int, size: Int) = super.read(buffer, at, minOf(size, 7))
+        }
+        assertArrayEquals(GATE, trickle.readPhoto())
+        assertEquals("Beawurk", crane.answer(Question("Whose emblem is this?", GATE.inputStream().readPhoto())).text)
+        var taken = 0L
+        val endless = object : InputStream() {
+            override fun read() = 0
+
+            override fun read(buffer: ByteArray, at: Int, size: Int) = size.also { taken += it }
+        }
+        fails<CraneException.UnsupportedImage> { endless.readPhoto() }
+        assertTrue(taken < 65 * 1024 * 1024)
     }
 }

@@ -1,11 +1,13 @@
 package dev.crane.sample
 
 import dev.crane.Decision
+import dev.crane.Route
 
 /** Why the answer is what it is, in lines for people. */
 internal fun reasons(state: SessionState): List<String> {
     val trace = state.trace ?: return emptyList()
-    val searched = "Searched the ${trace.route.name.lowercase()} index: ${trace.hits.size} hits."
+    val among = if (trace.route == Route.IMAGE) "photos" else "texts"
+    val searched = "Looked among the $among of your facts; hits: ${trace.hits.size}."
     val decided = when (val decision = trace.decision) {
         is Decision.Fire -> listOfNotNull(
             "It rests on what you stated: ${state.fact?.statement ?: "a fact that is no longer there"}",

@@ -8,6 +8,7 @@ import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.height
 import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.layout.safeDrawingPadding
 import androidx.compose.foundation.rememberScrollState
 import androidx.compose.foundation.verticalScroll
 import androidx.compose.material3.AlertDialog
@@ -35,7 +36,7 @@ import dev.crane.Fact
 fun Screen(session: Session, state: SessionState, photo: ImageBitmap?, onTake: () -> Unit, onPick: () -> Unit) {
     Surface(Modifier.fillMaxSize()) {
         Column(
-            Modifier.verticalScroll(rememberScrollState()).padding(16.dp),
+            Modifier.safeDrawingPadding().verticalScroll(rememberScrollState()).padding(16.dp),
             verticalArrangement = Arrangement.spacedBy(12.dp),
         ) {
             Photo(photo, onTake, onPick)
@@ -107,7 +108,7 @@ private fun Correction(onDone: (statement: String, target: String) -> Unit, onDi
         text = {
             Column(verticalArrangement = Arrangement.spacedBy(8.dp)) {
                 OutlinedTextField(statement, { statement = it }, label = { Text("In a sentence") })
-                OutlinedTextField(target, { target = it }, label = { Text("The answer in a word or two") })
+                OutlinedTextField(target, { target = it }, label = { Text("In a word or two") })
             }
         },
         confirmButton = {
