@@ -91,14 +91,21 @@ struct AskView: View {
     private func load(_ item: PhotosPickerItem?) async {
         guard let item else { return }
         do {
-            // HEIC becomes JPEG in `Photo`.
-            if let data = try await item.loadTransferable(type: Data.self) { conversation.photo = Photo(data) }
+            guard let data = try await item.loadTransferable(type: Data.self) else { return }
+            take { Photo(data) }
         } catch {
             conversation.failure = error.localizedDescription
         }
     }
 
-    private func take(_ photo: () throws -> Photo) {
-        do { conversation.photo = try photo() } catch { conversation.failure = error.localizedDescription }
+    /// Photos are encoded, HEIC becomes JPEG: away from the main thread, since it takes a moment.
+    private func take(_ photo: @escaping @Sendable () throws -> Photo) {
+        Task {
+            do {
+                conversation.photo = try await Task.detached(operation: photo).value
+            } catch {
+                conversation.failure = error.localizedDescription
+            }
+        }
     }
 }

@@ -2,8 +2,9 @@ import Foundation
 
 /// An encoded photo: JPEG, PNG or WebP, at most 64 MiB and 50 million pixels.
 ///
-/// On Apple's platforms whatever else the system reads (HEIC above all) becomes JPEG here; elsewhere, and where the system
-/// can't read it either, it is passed on as it is and refused with ``CraneError/Kind/unsupportedImage`` when it is used.
+/// On Apple's platforms whatever else the system reads (HEIC above all) becomes JPEG here, which takes a moment: make photos
+/// away from the main thread. Elsewhere, and where the system can't read it either, it is passed on as it is and refused with
+/// ``CraneError/Kind/unsupportedImage`` when it is used.
 public struct Photo: Hashable, Sendable, Discreet {
     /// The encoded file's bytes.
     public let data: Data

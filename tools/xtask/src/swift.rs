@@ -183,14 +183,14 @@ fn linking() -> Vec<String> {
 
 /// Makes the DocC archive; a link to nothing is an error.
 fn documentation(swift: &Toolchain, graphs: &Path) -> Result {
+    if shell::output(swift.command(place::root(), "docc").arg("--help")).is_none() {
+        println!("    skipped: the DocC archive, since there is no docc");
+        return Ok(());
+    }
     let chosen = out("docs/chosen");
     dist::fresh(&chosen)?;
     for graph in ["Crane.symbols.json", "Crane@CraneBindings.symbols.json", "CraneBindings.symbols.json"] {
         dist::copy(&graphs.join(graph), &chosen.join(graph))?;
-    }
-    if shell::output(swift.command(place::root(), "docc").arg("--help")).is_none() {
-        println!("    skipped: the DocC archive, since there is no docc");
-        return Ok(());
     }
     let archive = out("Crane.doccarchive");
     let mut docc = swift.command(place::root(), "docc");
