@@ -1,7 +1,7 @@
 // swift-tools-version:6.0
 import PackageDescription
 
-// What only Apple's platforms can run, type-checked anywhere: the package and the sample app are compiled against stubs of
+// What only Apple's platforms can run, type-checked on Linux: the package and the sample app are compiled against stubs of
 // Apple's frameworks, and the sample's model is tested. `cargo xtask test-swift` does it.
 let stubs = ["Combine", "CoreGraphics", "ImageIO", "UIKit", "AppKit", "os", "SwiftUI", "PhotosUI"]
 let uses = [
