@@ -86,9 +86,13 @@ fn one(campaign: &Campaign, options: &Options) -> Result {
 fn fuzz(seconds: u64) -> Result {
     for target in FUZZED {
         println!("==> fuzz {target}, {seconds} s");
+        // What is found goes to the first folder, for the next run to go on from; the second is committed.
+        let found = place::target().join("fuzz").join(target);
+        std::fs::create_dir_all(&found).map_err(|e| format!("{}: {e}", found.display()))?;
         // Through rustup: the cargo on this path is one of a fixed toolchain.
         let mut command = shell::command("rustup");
-        command.args(["run", "nightly", "cargo", "fuzz", "run", target, "--"]);
+        command.args(["run", "nightly", "cargo", "fuzz", "run", target]).arg(found);
+        command.arg(format!("fuzz/corpus/{target}")).arg("--");
         command.arg(format!("-max_total_time={seconds}")).arg("-print_final_stats=1");
         command.current_dir(place::root().join("core"));
         shell::run("cargo fuzz (`cargo install cargo-fuzz`, and a nightly toolchain)", &mut command)?;
