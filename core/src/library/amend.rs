@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use super::change::{Change, Op};
 use super::facts::load;
-use super::record::{ImageKey, MAX_IMAGE_KEYS, MAX_TEXT_KEYS, NewRecord, TextKey, at_most, check_fact, invalid};
+use super::record::{
+    ImageKey, MAX_IMAGE_KEYS, MAX_TEXT_KEYS, NewRecord, TextKey, at_most, check_fact, check_similarity, invalid,
+};
 use super::snapshot::Snapshot;
 use super::sql::sql_error;
 use super::{Library, facts, now_ms};
@@ -87,8 +89,9 @@ impl Library {
     /// as `similarity` (cosine, -1 to 1). Nothing is stored; the caller decides to replace, to keep both, or to stop.
     ///
     /// # Errors
-    /// As [`Library::add`] for the record.
+    /// As [`Library::add`] for the record; `InvalidInput` for a similarity that is none.
     pub fn conflicts(&self, record: &NewRecord, similarity: f32) -> Result<Vec<Conflict>> {
+        check_similarity(similarity)?;
         record.check(&self.fingerprint)?;
         self.catch_up()?;
         let named = (&record.fact.subject, &record.fact.target);

@@ -121,6 +121,14 @@ pub(super) fn check_fact(fact: &NewFact) -> Result<()> {
     Ok(())
 }
 
+/// From where on two photos count as the same picture: a cosine.
+pub(super) fn check_similarity(similarity: f32) -> Result<()> {
+    if (-1.0..=1.0).contains(&similarity) {
+        return Ok(());
+    }
+    Err(invalid(format!("similarity is {similarity}, it must be -1 to 1")))
+}
+
 /// Checks an embedding: finite and of unit length.
 pub(super) fn check_embedding(embedding: &Embedding) -> Result<()> {
     check_length(embedding, UNIT_TOLERANCE)

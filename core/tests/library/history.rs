@@ -133,6 +133,9 @@ fn conflicts_are_reported_before_anything_is_stored() {
     assert!(matches!(library.conflicts(&new, 0.9).unwrap()[0].collision, Collision::Picture(score) if score > 0.99));
     library.disable(old).unwrap();
     assert!(library.conflicts(&new, 0.9).unwrap().is_empty(), "only active facts are in the way");
+    for none in [f32::NAN, 1.1, -1.1] {
+        assert_eq!(library.conflicts(&new, none).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
     assert_eq!(library.stat().unwrap().active, 0);
 }
 

@@ -13,6 +13,7 @@ use super::{Progress, stored};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::state_of;
 use crate::library::facts::load;
+use crate::library::record::check_similarity;
 use crate::library::snapshot::Snapshot;
 use crate::library::sql::sql_error;
 use crate::library::{Conflict, Library};
@@ -76,6 +77,7 @@ impl Library {
         options: &ImportOptions,
         progress: Progress<'_>,
     ) -> Result<Plan> {
+        check_similarity(options.similarity)?;
         let mut plan = Plan { verdicts: Vec::new(), forgotten_there: Vec::new() };
         let Plan { verdicts, forgotten_there } = &mut plan;
         pack.scan(
