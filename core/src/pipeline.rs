@@ -52,7 +52,7 @@ pub(crate) struct Language {
     /// Why that is no GPU, which an app in the background may not use; none: it is one.
     pub(crate) cpu_reason: Option<CpuReason>,
     /// What it takes.
-    pub(crate) memory: MemoryUsage,
+    pub(crate) memory: Box<dyn Fn() -> MemoryUsage + Send + Sync>,
 }
 
 impl Language {

@@ -74,6 +74,17 @@ fn every_part_is_told_and_goes_with_its_models() {
     assert_eq!(usage.kv_cache, 5 * 768 * 2 * 2 * 64 * 2);
     assert!(usage.vision > info.vision.bytes && usage.encoders > info.encoder_bytes / 2 && usage.compute > 0);
 
+    // The language model's own thread gives the context back when it comes to it.
+    runtime.trim_memory(TrimLevel::Context);
+    while runtime.memory_usage().kv_cache > 0 {
+        std::thread::yield_now();
+    }
+    let trimmed = runtime.memory_usage();
+    assert_eq!((trimmed.compute, trimmed.language_weights), (0, usage.language_weights));
+    let question = Question { text: "Where is it?".into(), ..Question::default() };
+    runtime.ask(&question, &CancelToken::new(), &mut |_| ()).expect("answered");
+    assert_eq!(runtime.memory_usage().kv_cache, usage.kv_cache);
+
     runtime.trim_memory(TrimLevel::Models);
     assert_eq!(runtime.memory_usage(), empty);
 }

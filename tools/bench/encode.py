@@ -1,6 +1,7 @@
 """Encoding a photo for retrieval: through Crane (on ONNX Runtime's library, and on tract) and with ONNX Runtime's own Python
 interface, on the same file, photo and threads, alternating. The tower is of SigLIP so400m-patch14-384's shape with
-random weights, whole (1.7 GB) and with its matrices in 8 bits (0.4 GB).
+random weights, whole (1.7 GB) and with its matrices in 8 bits (0.4 GB). Last, what 8 bits cost in hit@1 with the towers
+of models/tiny.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+import hits
 import siglip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +84,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=3, help="of each run, after one that does not count")
     parser.add_argument("--runs", type=int, default=2, help="of each, alternating")
     parser.add_argument("--no-tract", action="store_true")
+    parser.add_argument("--facts", type=int, default=1000, help="to find the right one of with the tiny towers; 0: don't")
     args = parser.parse_args()
     if args.peer:
         return run_peer(args)
@@ -99,6 +102,10 @@ def main() -> None:
         for kind in kinds[1:]:
             columns += f" {seconds[kind]:9.4f} {seconds[kind] / seconds['peer']:5.2f}x"
         print(f"{columns}   {peaks}", flush=True)
+    if args.facts:
+        folder = LOCAL / "tiny-int8"
+        folder.mkdir(parents=True, exist_ok=True)
+        hits.report(folder, args.facts, args.facts)
 
 
 if __name__ == "__main__":

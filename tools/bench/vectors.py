@@ -63,14 +63,14 @@ def session(name: str):
 
 @functools.cache
 def bundle() -> dict:
-    return tomllib.loads((MODELS / "bundle.toml").read_text())["encoder"]
+    return tomllib.loads((ROOT / "models/tiny/bundle.toml").read_text())["encoder"]
 
 
 def texts(role: str, numbers: list[int]) -> np.ndarray:
     """Row `i` states a fact about subject `i`; query `i` asks for it."""
     from crane_train import language, names, world
     from tokenizers import Tokenizer
-    tokenizer, everything, ids = Tokenizer.from_file(str(MODELS / "tokenizer.json")), world.World(), []
+    tokenizer, everything, ids = Tokenizer.from_file(str(ROOT / "models/tiny/tokenizer.json")), world.World(), []
     for number in numbers:
         rng = Random(f"text {number}")
         subject, relation = names.invent(rng, True), rng.choice(("city", "founder", "ware", "field", "charge"))

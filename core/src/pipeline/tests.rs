@@ -113,7 +113,7 @@ impl Bench {
             generator,
             device: "nowhere".into(),
             cpu_reason: Some(CpuReason::NotBuiltIn),
-            memory: MemoryUsage::default(),
+            memory: Box::new(MemoryUsage::default),
         });
         let models = Fakes { encoder: FakeEncoder, language, expected: AtomicBool::new(false), prompt, asked };
         let folder = tempfile::tempdir().unwrap();

@@ -46,7 +46,7 @@ impl Held {
 
     /// What the models and what is kept of their work take.
     pub(super) fn memory_usage(&self) -> MemoryUsage {
-        let language = self.language.living().map_or_else(MemoryUsage::default, |language| language.memory);
+        let language = self.language.living().map_or_else(MemoryUsage::default, |language| (language.memory)());
         let encoders = self.encoders.living().map_or(0, |encoders| (encoders.memory)());
         MemoryUsage { encoders, caches: self.embeddings.bytes() as u64, ..language }
     }

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "llama")]
 mod generation;
+#[cfg(any(feature = "vulkan", feature = "cuda", feature = "metal", feature = "opencl"))]
+mod gpu;
 mod images;
 #[cfg(feature = "llama")]
 mod language;

@@ -27,14 +27,14 @@ fn photo(name: &str) -> Rgb {
 
 /// What a prompt is made of.
 #[derive(Clone, Debug)]
-struct Asked {
-    photo: Option<usize>,
+pub(crate) struct Asked {
+    pub(crate) photo: Option<usize>,
     fact: Option<String>,
     question: String,
 }
 
 impl Asked {
-    fn parts<'a>(&'a self, photos: &'a [Rgb]) -> Vec<PromptPart<'a>> {
+    pub(crate) fn parts<'a>(&'a self, photos: &'a [Rgb]) -> Vec<PromptPart<'a>> {
         let mut parts = vec![PromptPart::Template(SYSTEM)];
         parts.extend(self.photo.map(|number| PromptPart::Image(&photos[number])));
         match &self.fact {
@@ -57,7 +57,7 @@ fn reply(model: &LlamaGenerator, parts: &[PromptPart<'_>], sampling: Sampling) -
     (text, figures)
 }
 
-fn greedy(model: &LlamaGenerator, parts: &[PromptPart<'_>]) -> (String, Generated) {
+pub(crate) fn greedy(model: &LlamaGenerator, parts: &[PromptPart<'_>]) -> (String, Generated) {
     reply(model, parts, Sampling::default())
 }
 
@@ -89,14 +89,14 @@ fn asked() -> impl Strategy<Value = Asked> {
 }
 
 /// So many prompts, the same each time.
-fn prompts(count: usize) -> Vec<Asked> {
+pub(crate) fn prompts(count: usize) -> Vec<Asked> {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     (0..count).map(|_| asked().new_tree(&mut runner).expect("a prompt").current()).collect()
 }
 
-fn photos() -> [Rgb; 3] {
+pub(crate) fn photos() -> [Rgb; 3] {
     ["gate.jpg", "flag.jpg", "seal.jpg"].map(photo)
 }
 

@@ -22,6 +22,7 @@ mod setup;
 mod shell;
 mod swift;
 mod train;
+mod vulkan;
 mod wheels;
 
 use std::process::ExitCode;
@@ -57,6 +58,8 @@ cargo xtask COMMAND
   bench encode [ARGS…]    encoding photos: ours and ONNX Runtime's own interface on the same tower (needs Python 3)
   bench generate [ARGS…]  generation: ours and llama.cpp's own program on the same files (needs Python 3)
   test-aarch64            the index's tests as 64-bit ARM code under qemu (as root on Debian it installs what it needs)
+  test-vulkan             the language model through Vulkan, if only on a software device, against the processor (as root
+                          on Debian it installs what it needs; builds llama.cpp once more)
   sanitize thread         the runtime's threads under ThreadSanitizer, on fake models (needs a nightly toolchain)
   sanitize address        the index's tests under AddressSanitizer (needs a nightly toolchain)
   train-smoke             a few steps of every training stage in tools/train (needs Python 3)
@@ -90,6 +93,7 @@ fn run(args: &[String]) -> Result {
         "bench" => bench(rest),
         "sanitize" => sanitize::command(rest),
         "test-aarch64" => none_left(rest).and_then(|()| aarch64::test()),
+        "test-vulkan" => none_left(rest).and_then(|()| vulkan::test()),
         "train-smoke" => none_left(rest).and_then(|()| train::smoke()),
         "env" => none_left(rest).and_then(|()| print_env()),
         "help" | "--help" | "-h" => {

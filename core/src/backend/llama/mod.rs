@@ -15,6 +15,8 @@ mod writer;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -82,6 +84,7 @@ pub struct LlamaGenerator {
     image: ImageFit,
     guessing: Guessing,
     loaded: Loaded,
+    has_context: Arc<AtomicBool>,
 }
 
 /// How it was loaded.
@@ -132,6 +135,8 @@ struct Settings {
     /// SHA-256 of the language model's file, where a bundle vouches for it.
     model_digest: Option<[u8; 32]>,
     options: LlamaOptions,
+    /// Told whether there is memory for a context.
+    has_context: Arc<AtomicBool>,
 }
 
 impl LlamaGenerator {
@@ -164,7 +169,17 @@ impl LlamaGenerator {
         let image = ImageFit::new(spec);
         let (language, vision, guessing) = (language.to_owned(), vision.to_owned(), options.guessing);
         let reply_tokens = spec.thought_tokens.saturating_add(spec.answer_tokens);
-        let settings = Settings { language, vision, context: spec.context, reply_tokens, image, model_digest, options };
+        let has_context = Arc::<AtomicBool>::default();
+        let settings = Settings {
+            language,
+            vision,
+            context: spec.context,
+            reply_tokens,
+            image,
+            model_digest,
+            options,
+            has_context: Arc::clone(&has_context),
+        };
         let (jobs, queue) = mpsc::channel();
         let (ready, loaded) = mpsc::channel();
         let worker = std::thread::Builder::new()
@@ -172,7 +187,7 @@ impl LlamaGenerator {
             .spawn(move || worker::run(&settings, &ready, &queue))
             .map_err(|e| Error::new(ErrorKind::OutOfMemory, "no thread for the language model").with_source(e))?;
         let loaded = loaded.recv().map_err(|_| worker_gone())??;
-        Ok(Self { jobs: Some(jobs), worker: Some(worker), image, guessing, loaded })
+        Ok(Self { jobs: Some(jobs), worker: Some(worker), image, guessing, loaded, has_context })
     }
 
     /// What computes, for people ("CPU, 2 threads").
@@ -192,7 +207,13 @@ impl LlamaGenerator {
 
     /// What it takes of the device's and a GPU's memory.
     pub fn memory_usage(&self) -> MemoryUsage {
-        self.loaded.usage
+        memory_usage(self.loaded.usage, &self.has_context)
+    }
+
+    /// [`LlamaGenerator::memory_usage`] at any later time.
+    pub(crate) fn memory_gauge(&self) -> impl Fn() -> MemoryUsage + Send + Sync + 'static {
+        let (usage, has_context) = (self.loaded.usage, Arc::clone(&self.has_context));
+        move || memory_usage(usage, &has_context)
     }
 
     /// The logits of a prompt's last run of text, for comparison with other implementations.
@@ -284,6 +305,10 @@ impl Drop for LlamaGenerator {
             let _ = worker.join();
         }
     }
+}
+
+fn memory_usage(whole: MemoryUsage, has_context: &AtomicBool) -> MemoryUsage {
+    if has_context.load(Ordering::Relaxed) { whole } else { MemoryUsage { kv_cache: 0, compute: 0, ..whole } }
 }
 
 fn worker_gone() -> Error {

@@ -1,5 +1,7 @@
 //! llama.cpp's context: what it has read, and where it stands.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use llama_cpp_2::context::LlamaContext;
@@ -23,6 +25,7 @@ pub(super) struct Reader<'m> {
     batch: LlamaBatch<'static>,
     place: Place,
     cost: Cost,
+    is_there: Arc<AtomicBool>,
 }
 
 /// A place in what was read, to come back to.
@@ -35,8 +38,11 @@ pub(super) struct Place {
 }
 
 impl<'m> Reader<'m> {
-    pub(super) fn new(context: LlamaContext<'m>) -> Self {
-        Self { context, batch: LlamaBatch::new(BATCH as usize, 1), place: Place::default(), cost: Cost::default() }
+    /// `is_there` is true as long as this lives.
+    pub(super) fn new(context: LlamaContext<'m>, is_there: Arc<AtomicBool>) -> Self {
+        is_there.store(true, Ordering::Relaxed);
+        let (batch, place, cost) = (LlamaBatch::new(BATCH as usize, 1), Place::default(), Cost::default());
+        Self { context, batch, place, cost, is_there }
     }
 
     pub(super) fn place(&self) -> Place {
@@ -137,6 +143,12 @@ impl<'m> Reader<'m> {
     /// The logits after the token of this number in the last batch; -1: its last token.
     pub(super) fn logits(&self, number: i32) -> &[f32] {
         self.context.get_logits_ith(number)
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.is_there.store(false, Ordering::Relaxed);
     }
 }
 

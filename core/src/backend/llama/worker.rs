@@ -1,5 +1,6 @@
 //! The thread that owns llama.cpp's objects.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
 use super::engine::Engine;
@@ -85,8 +86,9 @@ fn serve(
     let (state, model_digest) = (settings.options.state.as_deref(), settings.model_digest.as_ref());
     let device = load::device(&settings.options, &place);
     let prefix = state.zip(model_digest).map(|(folder, digest)| PrefixFile::new(folder, digest, &device));
-    let mut engine =
-        Engine::new(&model, vision, Reader::new(context), move || make().map(Reader::new), prefix, settings.context);
+    let reader = |context| Reader::new(context, Arc::clone(&settings.has_context));
+    let make = move || make().map(reader);
+    let mut engine = Engine::new(&model, vision, reader(context), make, prefix, settings.context);
     // Whoever opened may have gone; then the channel is closed and the loop ends at once.
     let _ = ready.send(Ok(Loaded::new(settings, &place)));
     while let Ok(job) = jobs.recv() {

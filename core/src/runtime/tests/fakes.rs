@@ -216,7 +216,7 @@ impl Bench {
             }
             let generator = Arc::new(models.load());
             let cpu_reason = (!models.on_gpu).then_some(CpuReason::NotBuiltIn);
-            let memory = MemoryUsage { language_weights: 5, ..MemoryUsage::default() };
+            let memory = Box::new(|| MemoryUsage { language_weights: 5, ..MemoryUsage::default() });
             Ok(Language { generator, device: "nowhere".into(), cpu_reason, memory })
         });
         let held = Held::new(Arc::new(encoders), language, self.models.on_gpu, options.embedding_cache);
