@@ -9,7 +9,7 @@ plugins {
 // The small models of this repository travel in the app; those of a real app are large and downloaded.
 val models = tasks.register<Sync>("models") {
     from(rootDir.resolve("../models/tiny")) { exclude("README.md", "demo") }
-    into(layout.projectDirectory.dir("src/main/assets/models"))
+    into(layout.buildDirectory.dir("assets/models"))
 }
 
 android {
@@ -30,6 +30,7 @@ android {
             signingConfig = signingConfigs["debug"]
         }
     }
+    sourceSets["main"].assets.srcDir(layout.buildDirectory.dir("assets"))
     buildFeatures { compose = true }
     // Models are copied out of the app at its first start; compressed they would take longer and save little.
     androidResources { noCompress += listOf("gguf", "onnx") }

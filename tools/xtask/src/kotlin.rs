@@ -25,9 +25,10 @@ pub(crate) fn prepare(library: &Path) -> Result {
     let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
     let example = text.split("```kotlin\n").find(|part| part.contains("fun main()"));
     let example = example.and_then(|rest| rest.split("```").next()).ok_or("android/README.md has no example")?;
+    // Maven leaves classes behind whose source is gone, and would run their tests.
+    dist::fresh(&place::target().join("maven"))?;
     let place = place::target().join("maven/readme");
     let library = place.join("my-library");
-    dist::fresh(&library)?;
     dist::write(&place.join("kotlin/Readme.kt"), &example.replace("my-library", &library.to_string_lossy()))
 }
 

@@ -57,7 +57,7 @@ class LifecycleTest {
         }
 
     private suspend fun eventually(condition: suspend () -> Boolean) =
-        withTimeout(1.minutes) { while (!condition()) delay(1) }
+        withTimeout(10.minutes) { while (!condition()) delay(1) }
 
     @Test
     fun `the app is in the background when its last activity is gone`() = test { crane, _ ->

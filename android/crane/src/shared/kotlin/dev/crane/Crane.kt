@@ -39,7 +39,7 @@ public class Crane private constructor(
                 withContext(dispatcher) { opened = typed { NativeCrane.open(options.native()) } }
             } catch (cancelled: CancellationException) {
                 // Nobody will have it to close it, and until then it keeps the library from others.
-                withContext(NonCancellable + dispatcher) { opened?.shutDown() }
+                withContext(NonCancellable + dispatcher) { typed { opened?.shutDown() } }
                 throw cancelled
             }
             return Crane(checkNotNull(opened), dispatcher)

@@ -7,8 +7,11 @@ import dev.crane.ffi.FactLibrary as NativeLibrary
 
 /**
  * A library's folder, for what is done to it while no [Crane] is open on it, and for one that can't be opened. It holds
- * nothing open, and needs no models but to re-embed. Work that tells of its progress, 0 to 1, ends when the coroutine is
- * cancelled or the listener throws; the listener runs on a thread of the dispatcher.
+ * nothing open, and needs no models but to re-embed.
+ *
+ * Work that tells of its progress, 0 to 1, ends when the coroutine is cancelled or the listener throws, and what was thrown
+ * is thrown on. The listener runs on a thread of the dispatcher and the work waits for it: it may close the runtime, but
+ * must not wait for a call that another thread does, since that may wait for the work.
  *
  * Making one fails with `InvalidInput` for a key that is none; the folder is not looked at yet.
  */

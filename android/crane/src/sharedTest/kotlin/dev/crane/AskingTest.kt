@@ -203,7 +203,7 @@ private class Spy(private val real: CraneInterface, private val holdAt: Int = 0)
 
     fun ask(): Flow<AnswerEvent> = answerEvents(this, question(), Dispatchers.IO)
 
-    fun end(): Any = ended.get(1, TimeUnit.MINUTES)
+    fun end(): Any = ended.get(10, TimeUnit.MINUTES)
 
     /** To be called when the collector is gone. */
     fun assertCancelled() {

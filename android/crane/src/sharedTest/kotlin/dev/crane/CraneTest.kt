@@ -53,6 +53,10 @@ class CraneTest {
             { crane.conflicts(emblem()) },
             { crane.editFact(fact.id, emblem()) },
             { crane.supersedeFact(fact.id, emblem()) },
+            { crane.supersedeFacts(listOf(fact.id), emblem()) },
+            { crane.factKeys(fact.id) },
+            { crane.thumbnail(1) },
+            { crane.receipts() },
             { crane.enableFact(fact.id) },
             { crane.disableFact(fact.id) },
             { crane.deleteFact(fact.id) },
@@ -148,6 +152,20 @@ class CraneTest {
         assertEquals(1uL, crane.exportPack(pack, onProgress = { shares += it }).facts)
         assertEquals(1f, shares.last())
         assertEquals(listOf("Theaprairk"), packFacts(pack).map { it.target })
+    }
+
+    @Test
+    fun `a progress listener may look things up and close, and changes nothing`() = withCrane(folder) { crane ->
+        crane.addFact(emblem())
+        var heard = 0
+        crane.exportPack(File(folder, "one.cranepack")) {
+            heard += crane.native.facts(FactFilter().native()).size
+            assertThrows(CraneException.InvalidInput::class.java) { typed { crane.native.undo() } }
+        }
+        assertTrue(heard > 0)
+        val pack = File(folder, "two.cranepack")
+        fails<CraneException.Closed> { crane.exportPack(pack) { crane.close() } }
+        assertFalse(pack.exists())
     }
 
     @Test

@@ -57,6 +57,8 @@ internal fun fitting(width: Int, height: Int): Pair<Int, Int> {
  * orientation; what else the device can decode (HEIC, AVIF) is encoded again as a JPEG.
  *
  * Fails with `NotFound` when there is nothing (any more), `UnsupportedImage` when it is no photo or larger than 64 MiB.
+ *
+ * @throws IOException reading broke off
  */
 public suspend fun ContentResolver.readPhoto(uri: Uri, dispatcher: CoroutineDispatcher = Dispatchers.IO): ByteArray =
     withContext(dispatcher) {

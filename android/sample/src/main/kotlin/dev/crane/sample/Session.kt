@@ -124,7 +124,7 @@ class Session(private val scope: CoroutineScope, open: suspend () -> Crane) {
         } catch (error: CraneException) {
             shown.update { it.copy(message = error.message) }
         } catch (_: IOException) {
-            shown.update { it.copy(message = "The models could not be installed. Is there room for them?") }
+            shown.update { it.copy(message = "The device could not read or store it. Is there room left?") }
         }
     }
 }
