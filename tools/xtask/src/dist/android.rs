@@ -48,12 +48,13 @@ fn jars(folder: &Path) -> Result {
         return Ok(());
     }
     let mut package = kotlin::maven();
-    package.args(["--quiet", "--projects", "crane", "-Pdist", "-Dmaven.test.skip=true", "clean", "package"]);
+    package.args(["--quiet", "-Pdist", "-Dmaven.test.skip=true", "package"]);
     shell::run("Maven", &mut package)?;
-    for kind in ["", "-sources", "-javadoc"] {
-        let name = format!("crane-{}{kind}.jar", env!("CARGO_PKG_VERSION"));
-        copy(&place::target().join("maven/crane").join(&name), &folder.join(&name))?;
-        println!("    {}", folder.join(name).display());
+    let version = env!("CARGO_PKG_VERSION");
+    for (made, kind) in [("crane/crane", ""), ("crane/crane", "-sources"), ("check/crane-check", "-javadoc")] {
+        let to = folder.join(format!("crane-{version}{kind}.jar"));
+        copy(&place::target().join(format!("maven/{made}-{version}{kind}.jar")), &to)?;
+        println!("    {}", to.display());
     }
     Ok(())
 }
