@@ -2,7 +2,6 @@ package dev.crane
 
 import dev.crane.ffi.ListenerException
 import dev.crane.ffi.ProgressListener
-import kotlin.coroutines.coroutineContext
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.ensureActive

@@ -187,6 +187,7 @@ class CraneTest {
             { crane.history(fact = "mystery") },
             { crane.editFact(half, emblem()) },
             { crane.fact("../../mystery") },
+            { crane.conflicts(emblem(), Float.NaN) },
             { Crane.open(OpenOptions(MODELS, File(folder, "l"), threads = 0)) },
             { Crane.open(OpenOptions(MODELS, File(folder, "l"), threads = -1)) },
             { Crane.open(OpenOptions(MODELS, File(folder, "l"), memoryBudget = -1)) },
