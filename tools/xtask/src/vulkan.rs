@@ -30,8 +30,9 @@ pub(crate) fn test() -> Result {
     }
     let newer = if has_old_headers() { Some(newer_headers()?) } else { None };
     let newer = newer.map(|folder| folder.display().to_string());
-    // llama.cpp takes no device that is a processor, unless it is named.
-    let mut extra = vec![("GGML_VK_VISIBLE_DEVICES", "0")];
+    // llama.cpp takes no device that is a processor, unless it is named. With its fused kernels Mesa 22.3's llvmpipe damages
+    // the process's memory.
+    let mut extra = vec![("GGML_VK_VISIBLE_DEVICES", "0"), ("GGML_VK_DISABLE_FUSION", "1")];
     extra.extend(newer.as_deref().map(|folder| ("CMAKE_PREFIX_PATH", folder)));
     let folder = place::target().join("vulkan").display().to_string();
     let package = ["--package", "crane-core", "--no-default-features", "--features", "vulkan", "--target-dir", &folder];
