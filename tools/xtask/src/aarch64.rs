@@ -1,6 +1,7 @@
-//! The index's tests as 64-bit ARM code, run by qemu: with the dot products of newer CPUs, and without.
+//! The index's tests and those of the C interface as 64-bit ARM code, run by qemu: with the dot products of newer CPUs, and
+//! without.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::packages::may_install;
@@ -28,13 +29,49 @@ pub(crate) fn test() -> Result {
         ));
     }
     for cpu in CPUS {
-        let mut tests = arm_cargo();
-        tests.args(["test", "--package", "crane-core", "--no-default-features", "--test", "index", "--target", TARGET]);
-        tests.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER);
-        tests.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", format!("{EMULATOR} -cpu {cpu}"));
-        shell::run(&format!("the index's tests on {cpu}"), &mut tests)?;
+        run_tests(cpu, "the index's tests", &["crane-core", "--test", "index"])?;
+        run_tests(cpu, "ffi's tests", &["crane-ffi", "--features", "uniffi", "--lib"])?;
+    }
+    let program = c_program()?;
+    for cpu in CPUS {
+        let library = place::target().join("arm-library");
+        remove_folder(&library)?;
+        let mut command = shell::command(EMULATOR);
+        command.args(["-cpu", cpu]).arg(&program).arg(place::root().join("models/tiny")).arg(&library);
+        shell::run(&format!("misuse of the C interface on {cpu}"), &mut command)?;
+        remove_folder(&library)?;
     }
     Ok(())
+}
+
+/// Runs a package's tests, without what computes models: neither llama.cpp nor tract is built for ARM here.
+fn run_tests(cpu: &str, what: &str, package_and_tests: &[&str]) -> Result {
+    let mut tests = arm_cargo();
+    tests.args(["test", "--no-default-features", "--target", TARGET, "--package"]).args(package_and_tests);
+    tests.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", format!("{EMULATOR} -cpu {cpu}"));
+    shell::run(&format!("{what} on {cpu}"), &mut tests)
+}
+
+/// Builds the shared library, and the C program that tries every misuse of it.
+fn c_program() -> Result<PathBuf> {
+    let mut build = arm_cargo();
+    build.args(["build", "--package", "crane-ffi", "--lib", "--no-default-features", "--features", "uniffi"]);
+    shell::run("the library for ARM", build.args(["--target", TARGET]))?;
+    let folder = arm_target().join(TARGET).join("debug");
+    let (ffi, program) = (place::root().join("ffi"), folder.join("misuse"));
+    let mut compile = shell::command(LINKER);
+    compile.args(["-Wall", "-Wextra", "-Werror", "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-pthread"]);
+    compile.arg("-I").arg(ffi.join("include")).arg(ffi.join("tests/c/misuse.c")).arg("-L").arg(&folder);
+    compile.arg("-lcrane_ffi").arg(format!("-Wl,-rpath,{}", folder.display())).arg("-o").arg(&program);
+    shell::run("the C program for ARM", &mut compile)?;
+    Ok(program)
+}
+
+fn remove_folder(folder: &Path) -> Result {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {error}", folder.display())),
+        _ => Ok(()),
+    }
 }
 
 fn install() -> Result {
@@ -56,12 +93,16 @@ fn has_std(rustc: &str) -> bool {
 
 /// Cargo of the toolchain that runs xtask where that has ARM's standard library, else the system's.
 fn arm_cargo() -> Command {
-    if has_std("rustc") {
-        return cargo::command();
+    let mut cargo = if has_std("rustc") { cargo::command() } else { shell::command("/usr/bin/cargo") };
+    if !has_std("rustc") {
+        cargo.env("RUSTC", SYSTEM_RUSTC).env_remove("RUSTUP_TOOLCHAIN");
     }
-    let mut cargo = shell::command("/usr/bin/cargo");
-    // Another compiler's files: apart from those of every other build.
-    cargo.env("RUSTC", SYSTEM_RUSTC).env("CARGO_TARGET_DIR", place::target().join("arm"));
-    cargo.env_remove("RUSTUP_TOOLCHAIN");
+    cargo.env("CARGO_TARGET_DIR", arm_target());
+    cargo.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER);
     cargo
+}
+
+/// Apart from every other build: it may be another compiler's.
+fn arm_target() -> PathBuf {
+    place::target().join("arm")
 }

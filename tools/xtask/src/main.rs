@@ -57,7 +57,7 @@ cargo xtask COMMAND
   bench search [ARGS…]    exact search: ours and its peers on the same vectors (needs Python 3); --help lists ARGS
   bench encode [ARGS…]    encoding photos: ours and ONNX Runtime's own interface on the same tower (needs Python 3)
   bench generate [ARGS…]  generation: ours and llama.cpp's own program on the same files (needs Python 3)
-  test-aarch64            the index's tests as 64-bit ARM code under qemu (as root on Debian it installs what it needs)
+  test-aarch64            tests of the index and of ffi as 64-bit ARM code under qemu (as root on Debian it installs what it needs)
   test-vulkan             the language model through Vulkan, if only on a software device, against the processor (as root
                           on Debian it installs what it needs; builds llama.cpp once more)
   sanitize thread         the runtime's threads under ThreadSanitizer, on fake models (needs a nightly toolchain)
