@@ -35,11 +35,11 @@ pub(crate) fn test() -> Result {
     let program = c_program()?;
     for cpu in CPUS {
         let library = place::target().join("arm-library");
-        remove_folder(&library)?;
+        place::clear(&library)?;
         let mut command = shell::command(EMULATOR);
         command.args(["-cpu", cpu]).arg(&program).arg(place::root().join("models/tiny")).arg(&library);
         shell::run(&format!("misuse of the C interface on {cpu}"), &mut command)?;
-        remove_folder(&library)?;
+        place::clear(&library)?;
     }
     Ok(())
 }
@@ -67,13 +67,6 @@ fn c_program() -> Result<PathBuf> {
     Ok(program)
 }
 
-fn remove_folder(folder: &Path) -> Result {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {error}", folder.display())),
-        _ => Ok(()),
-    }
-}
-
 fn install() -> Result {
     shell::run("dpkg", shell::command("dpkg").args(["--add-architecture", "arm64"]))?;
     shell::run("apt-get update", shell::command("apt-get").args(["update", "--quiet=2"]))?;
@@ -93,8 +86,9 @@ fn has_std(rustc: &str) -> bool {
 
 /// Cargo of the toolchain that runs xtask where that has ARM's standard library, else the system's.
 fn arm_cargo() -> Command {
-    let mut cargo = if has_std("rustc") { cargo::command() } else { shell::command("/usr/bin/cargo") };
-    if !has_std("rustc") {
+    let has_own = has_std("rustc");
+    let mut cargo = if has_own { cargo::command() } else { shell::command("/usr/bin/cargo") };
+    if !has_own {
         cargo.env("RUSTC", SYSTEM_RUSTC).env_remove("RUSTUP_TOOLCHAIN");
     }
     cargo.env("CARGO_TARGET_DIR", arm_target());

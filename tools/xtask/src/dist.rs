@@ -106,11 +106,6 @@ pub(crate) fn write(file: &Path, text: &str) -> Result {
 
 /// An empty folder in place of whatever was there.
 pub(crate) fn fresh(folder: &Path) -> Result {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(format!("{}: {error}", folder.display()));
-        }
-        _ => {}
-    }
+    place::clear(folder)?;
     std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::Result;
+
 /// The workspace's root folder.
 pub(crate) fn root() -> &'static Path {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
@@ -16,4 +18,14 @@ pub(crate) fn local() -> PathBuf {
 /// Cargo's target folder.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
+/// Removes a folder and what is in it, if it is there.
+pub(crate) fn clear(folder: &Path) -> Result {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("cannot clear {}: {error}", folder.display()))
+        }
+        _ => Ok(()),
+    }
 }

@@ -64,21 +64,12 @@ fn install(wheels: &[&str], dir: &Path) -> Result {
     let mut command = pip().ok_or("no Python with pip to install wheels with")?;
     // Written beside its place and renamed, so that an interrupted set-up leaves nothing half done.
     let fresh = dir.with_extension("new");
-    clear(&fresh)?;
+    place::clear(&fresh)?;
     command.args(["install", "--no-deps", "--only-binary", ":all:", "--target"]).arg(&fresh).args(wheels);
     println!("setup: installing {} into .local", wheels.join(", "));
     shell::run_logged(&mut command)?;
-    clear(dir)?;
+    place::clear(dir)?;
     std::fs::rename(&fresh, dir).map_err(|e| format!("cannot move {} into place: {e}", fresh.display()))
-}
-
-fn clear(dir: &Path) -> Result {
-    match std::fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("cannot clear {}: {error}", dir.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The first pip that runs: Python's own, one in a fresh virtual environment (where the system's Python comes
