@@ -1013,8 +1013,8 @@ int32_t crane_library_repair(const char *library,
  * then.
  *
  * @param into   The new library's folder, which must be empty or missing.
- * @param models The models' folder; needed only where the damaged library no longer says which models its vectors come from.
- *               May be NULL.
+ * @param models The models' folder; needed only where the damaged library does not say for sure which models its vectors come
+ *               from. May be NULL.
  * @param out    Set to JSON `{"facts": …, "facts_from_history": …, "facts_without_keys": …, "lost_facts": …, "keys": …,
  *               "keys_from_index": …, "lost_keys": …, "lost_pasts": …, "receipts": …}`; may be NULL.
  */

@@ -49,8 +49,8 @@ impl FactLibrary {
     }
 
     /// Saves what can be read of a damaged library into a new one, whose folder must be empty or missing; it has the same
-    /// key. The damaged one stays as it is. `models` is the models' folder, and needed only where the damaged library no
-    /// longer says which models its vectors come from.
+    /// key. The damaged one stays as it is. `models` is the models' folder, and needed only where the damaged library does
+    /// not say for sure which models its vectors come from.
     ///
     /// Fails with `NotFound` where there is no library, `InvalidInput` when `into` holds anything, `LibraryCorrupt` when
     /// nothing could be read, `WrongKey`, `Cancelled`; nothing is left at `into` then.

@@ -29,7 +29,8 @@ public final class FactLibrary: Sendable {
     ///
     /// - Parameters:
     ///   - folder: the new library's.
-    ///   - models: the models' folder; needed only where the damaged library no longer says which models its vectors come from.
+    ///   - models: the models' folder; needed only where the damaged library does not say for sure which models its vectors
+    ///     come from.
     ///   - onProgress: told how far it is.
     @discardableResult
     public func salvage(into folder: URL, models: URL? = nil, onProgress: OnProgress? = nil) async throws -> SalvageReport {

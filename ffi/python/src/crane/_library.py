@@ -34,7 +34,8 @@ class FactLibrary:
         """Saves what can be read of a damaged library into a new one, whose folder must be empty or missing; it has the same
         key. The damaged one stays as it is.
 
-        models: the models' folder; needed only where the damaged library no longer says which models its vectors come from.
+        models: the models' folder; needed only where the damaged library does not say for sure which models its vectors
+            come from.
         """
         folder = None if models is None else os.fspath(models)
         return watched(on_progress, lambda told: self._library.salvage(os.fspath(into), folder, told))
