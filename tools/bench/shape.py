@@ -11,7 +11,12 @@ from gguf import GGUFReader, GGUFWriter
 BLOCKS = 1 << 16
 # Bytes of a block, its elements, and where its half-precision scales are, with their size: large enough to give finite
 # numbers everywhere.
-BLOCK = {Kind.Q4_K: (144, 256, ((0, 5e-5), (2, 4e-4))), Kind.Q6_K: (210, 256, ((208, 8e-6),)), Kind.F16: (2, 1, ())}
+BLOCK = {
+    Kind.Q4_K: (144, 256, ((0, 5e-5), (2, 4e-4))),
+    Kind.Q6_K: (210, 256, ((208, 8e-6),)),
+    Kind.Q8_0: (34, 32, ((0, 2e-4),)),
+    Kind.F16: (2, 1, ()),
+}
 
 
 def pool(kind: Kind) -> np.ndarray:
@@ -103,8 +108,22 @@ SHAPES = {
 }
 
 
-def language(path: Path, like: Path, shape: Shape) -> None:
-    """The language model, quantised as Q4_K_M is."""
+@dataclass(frozen=True)
+class Quantisation:
+    """How a file of this kind keeps its matrices."""
+
+    file_type: int
+    plain: Kind
+    careful: Kind
+    """Of those matrices that matter most."""
+
+
+QUANTISATIONS = {"q4_k_m": Quantisation(15, Kind.Q4_K, Kind.Q6_K), "q8_0": Quantisation(7, Kind.Q8_0, Kind.Q8_0)}
+
+
+def language(path: Path, like: Path, shape: Shape, quantised: Quantisation) -> None:
+    """The language model."""
+    plain = quantised.plain
     layers, width, wide, heads, kv_heads = shape.layers, shape.width, shape.wide, shape.heads, shape.kv_heads
     out = Writer(path, "qwen2vl")
     meta = out.gguf
@@ -118,27 +137,26 @@ def language(path: Path, like: Path, shape: Shape) -> None:
     meta.add_layer_norm_rms_eps(1e-6)
     meta.add_rope_freq_base(1e6)
     meta.add_rope_dimension_sections([16, 24, 24, 0])
-    meta.add_file_type(15)
+    meta.add_file_type(quantised.file_type)
     vocabulary(meta, like, shape.words)
-    # What is multiplied with at the end is kept in six bits.
-    out.add("token_embd.weight", (shape.words, width), Kind.Q6_K if shape.tied else Kind.Q4_K)
+    out.add("token_embd.weight", (shape.words, width), quantised.careful if shape.tied else plain)
     out.add("output_norm.weight", (width,))
     if not shape.tied:
-        out.add("output.weight", (shape.words, width), Kind.Q6_K)
+        out.add("output.weight", (shape.words, width), quantised.careful)
     keys = kv_heads * width // heads
     for layer in range(layers):
         block = f"blk.{layer}."
-        # Q4_K_M keeps the first and last eighth, and every third block between, in six bits where it matters most.
+        # As llama.cpp chooses: the first and last eighth, and every third block between.
         careful = layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
-        better = Kind.Q6_K if careful else Kind.Q4_K
+        better = quantised.careful if careful else plain
         for norm in ("attn_norm", "ffn_norm"):
             out.add(f"{block}{norm}.weight", (width,))
-        for name, rows, kind in (("q", width, Kind.Q4_K), ("k", keys, Kind.Q4_K), ("v", keys, better)):
+        for name, rows, kind in (("q", width, plain), ("k", keys, plain), ("v", keys, better)):
             out.add(f"{block}attn_{name}.weight", (rows, width), kind)
             out.add(f"{block}attn_{name}.bias", (rows,), value=0.0)
-        out.add(f"{block}attn_output.weight", (width, width), Kind.Q4_K)
-        out.add(f"{block}ffn_gate.weight", (wide, width), Kind.Q4_K)
-        out.add(f"{block}ffn_up.weight", (wide, width), Kind.Q4_K)
+        out.add(f"{block}attn_output.weight", (width, width), plain)
+        out.add(f"{block}ffn_gate.weight", (wide, width), plain)
+        out.add(f"{block}ffn_up.weight", (wide, width), plain)
         out.add(f"{block}ffn_down.weight", (width, wide), better)
     out.write()
 
@@ -183,12 +201,17 @@ def vision(path: Path, into: int, depth=32, width=1280, wide=3420) -> None:
     out.write()
 
 
-def files(folder: Path, like: Path, name: str) -> tuple[Path, Path]:
-    """Language model and vision tower of a shape, written once: 1.8 and 1.3 GB of the 3B's, 4.7 and 1.4 of the 7B's."""
+def files(folder: Path, like: Path, name: str, quantised: str) -> tuple[Path, Path]:
+    """Language model and vision tower of a shape, written once: 1.8 (3.3 as Q8_0) and 1.3 GB of the 3B's, 4.7 (8.1) and
+    1.4 of the 7B's."""
     folder.mkdir(parents=True, exist_ok=True)
     shape = SHAPES[name]
-    both = folder / f"random-{name}-q4_k_m.gguf", folder / f"random-{name}-vision-f16.gguf"
-    for file, write in zip(both, (lambda path: language(path, like, shape), lambda path: vision(path, shape.width))):
+    both = folder / f"random-{name}-{quantised}.gguf", folder / f"random-{name}-vision-f16.gguf"
+    writers = (
+        lambda path: language(path, like, shape, QUANTISATIONS[quantised]),
+        lambda path: vision(path, shape.width),
+    )
+    for file, write in zip(both, writers):
         if not file.exists():
             print(f"writing {file.name}", flush=True)
             fresh = file.with_suffix(".new")
