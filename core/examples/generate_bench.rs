@@ -46,6 +46,7 @@ mod bench {
             thought_tokens: tokens,
             answer_tokens: 1,
             temperature: 0.0,
+            replies: Vec::new(),
         };
         let before = memory("VmRSS");
         let start = Instant::now();

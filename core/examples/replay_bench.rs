@@ -80,7 +80,8 @@ mod bench {
         };
         let (tiny, rounds): (&Path, usize) = (Path::new(tiny), rounds.parse().unwrap());
         let photos = PHOTOS.map(|name| Rgb::decode(&std::fs::read(tiny.join("demo").join(name)).unwrap()).unwrap());
-        let small = LlamaGenerator::open(&Bundle::open(tiny).unwrap(), LlamaOptions::default()).unwrap();
+        let bundle = Bundle::open(tiny).unwrap();
+        let small = LlamaGenerator::open(&bundle, LlamaOptions::default()).unwrap();
         let recorded: Vec<_> = (0..replies.parse().unwrap()).map(|number| record(&small, &photos, number)).collect();
         let novel: Vec<_> = (0..3).map(|number| novel(&small, number)).collect();
         drop(small);
@@ -93,6 +94,7 @@ mod bench {
             thought_tokens: THOUGHT,
             answer_tokens: ANSWER,
             temperature: 0.0,
+            replies: bundle.language().replies.clone(),
         };
         let options = LlamaOptions { threads: threads.parse().ok(), ..LlamaOptions::default() };
         let model = LlamaGenerator::open_files(Path::new(language), Path::new(vision), &spec, options).unwrap();

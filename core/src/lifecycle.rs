@@ -123,6 +123,11 @@ impl Lifecycle {
         state.phase == Phase::Closed && state.running.is_empty()
     }
 
+    /// Whether the asker's is the only work that somebody waits for.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.state().running.iter().filter(|entry| entry.thread.is_some()).count() == 1
+    }
+
     /// Ends the work that uses a GPU and lets none begin. Returns once all of it has ended, except what this thread
     /// itself is in the middle of.
     pub(crate) fn to_background(&self) -> Result<()> {
@@ -273,6 +278,8 @@ mod tests {
         let life = Lifecycle::new();
         let elsewhere = life.begin_elsewhere().unwrap();
         let here = life.begin(Work::Gpu).unwrap();
+        assert!(life.is_alone());
+        drop(life.begin(Work::Plain).inspect(|_| assert!(!life.is_alone())));
         assert!(!life.close() && !life.is_over());
         assert_eq!(kind(life.begin(Work::Plain)), Some(ErrorKind::Closed));
         assert_eq!(kind(life.to_background()), Some(ErrorKind::Closed));

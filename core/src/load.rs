@@ -50,7 +50,8 @@ pub(crate) fn language(
     };
     let generator = LlamaGenerator::open(bundle, wanted)?;
     let (device, cpu_reason, gauge) = (generator.device().to_owned(), generator.cpu_reason(), generator.memory_gauge());
-    Ok(Language { generator: Arc::new(generator), device, cpu_reason, memory: Box::new(gauge) })
+    let reads_ahead = generator.leaves_cores();
+    Ok(Language { generator: Arc::new(generator), device, cpu_reason, reads_ahead, memory: Box::new(gauge) })
 }
 
 /// Bytes that the language model may take beside the encoders: of what the host allows, and of what the device has left.

@@ -1,5 +1,7 @@
 //! What the pipeline asks of models. `backend` implements these; pure-logic tests may fake them.
 
+use std::sync::mpsc::Receiver;
+
 use crate::CancelToken;
 use crate::error::Result;
 use crate::image::Rgb;
@@ -96,6 +98,33 @@ pub struct Generated {
     pub generate_us: u64,
 }
 
+/// The beginning of a prompt that is being read. A GPU is at rest once this is dropped.
+#[derive(Debug)]
+pub struct Ahead {
+    read: Receiver<Generated>,
+    on_gpu: bool,
+}
+
+impl Ahead {
+    /// `read` is told what reading took when it has ended, or closed.
+    pub fn new(read: Receiver<Generated>, on_gpu: bool) -> Self {
+        Self { read, on_gpu }
+    }
+
+    /// What reading took; nothing where it failed. Waits for its end.
+    pub fn figures(&self) -> Generated {
+        self.read.recv().unwrap_or_default()
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        if self.on_gpu {
+            self.figures();
+        }
+    }
+}
+
 /// A language model that reasons aloud.
 pub trait Generator: Send + Sync {
     /// Generates one reply and hands every piece of its text, tags included, to `on_text`.
@@ -109,6 +138,11 @@ pub trait Generator: Send + Sync {
         cancel: &CancelToken,
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Generated>;
+
+    /// Begins to read what a prompt begins with, its photo at the end, and returns at once: what
+    /// [`generate`](Generator::generate) is asked for next then waits for its end, and need not read it again. What fails
+    /// here fails there, and is told there.
+    fn read_ahead(&self, parts: &[PromptPart<'_>], cancel: &CancelToken) -> Ahead;
 
     /// Drops what is kept of photos, facts and questions, once the running request has ended; with `context`, the memory
     /// that it was kept in as well.

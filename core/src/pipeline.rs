@@ -18,7 +18,8 @@ use crate::index::Filter;
 use crate::library::{Library, MAX_NAME_CHARS, now_ms};
 use crate::memory::MemoryUsage;
 use crate::model::{
-    GenerateRequest, Generated, Generator, ImageEncoder, MAX_TEMPERATURE, Projection, PromptPart, Sampling, TextEncoder,
+    Ahead, GenerateRequest, Generated, Generator, ImageEncoder, MAX_TEMPERATURE, Projection, PromptPart, Sampling,
+    TextEncoder,
 };
 use crate::prompt::PromptTemplate;
 use crate::reply::{Delta, Reply, ReplyParser};
@@ -51,6 +52,8 @@ pub(crate) struct Language {
     pub(crate) device: String,
     /// Why that is no GPU, which an app in the background may not use; none: it is one.
     pub(crate) cpu_reason: Option<CpuReason>,
+    /// Whether it reads a photo while that is still being embedded.
+    pub(crate) reads_ahead: bool,
     /// What it takes.
     pub(crate) memory: Box<dyn Fn() -> MemoryUsage + Send + Sync>,
 }
@@ -65,21 +68,25 @@ impl Language {
 pub(crate) trait Models {
     /// Says that the language model will be needed soon.
     fn expect_language(&self);
-    /// Embeds what the question is routed by: the photo where there is one, else the words (see [`route`]). The decoded
-    /// photo comes back if it is wanted.
+    /// Embeds what the question is routed by: the photo where there is one, else the words (see [`route`]). `on_photo` is
+    /// handed the photo once it is decoded; without it, and where its embedding is known, it is not.
     fn encode(
         &self,
         question: &Question,
-        want_photo: bool,
+        on_photo: Option<OnPhoto<'_>>,
         cancel: &CancelToken,
         times: &mut StageTimes,
     ) -> Result<Encoded>;
+    /// The language model if it is loaded and nobody else may want it before this question does.
+    fn idle_language(&self) -> Option<Arc<Language>>;
     fn language(&self, cancel: &CancelToken) -> Result<Arc<Language>>;
 }
 
+/// Told of the decoded photo.
+pub(crate) type OnPhoto<'a> = &'a mut dyn FnMut(Arc<Rgb>);
+
 /// What the encoders made of a question.
 pub(crate) struct Encoded {
-    pub(crate) photo: Option<Rgb>,
     pub(crate) query: Embedding,
     /// What ran them.
     pub(crate) encoder: String,
@@ -98,7 +105,6 @@ pub(crate) struct Pipeline<'a> {
 
 /// What retrieval found.
 struct Found {
-    photo: Option<Rgb>,
     fact: Option<Fact>,
     trace: Trace,
 }
@@ -115,11 +121,16 @@ pub(crate) fn ask(
     // It loads while the encoders work.
     pipeline.models.expect_language();
 
-    let Found { photo, fact, mut trace } = retrieve(pipeline, question, true, cancel, on_event)?;
+    let (mut photo, mut ahead) = (None, None);
+    let mut on_photo = |decoded: Arc<Rgb>| {
+        ahead = read_ahead(pipeline, &decoded, cancel);
+        photo = Some(decoded);
+    };
+    let Found { fact, mut trace } = retrieve(pipeline, question, Some(&mut on_photo), cancel, on_event)?;
 
     let statement = fact.as_ref().map(|fact| fact.statement.as_str());
     let prompt = pipeline.template.build(photo.is_some(), statement, &question.text);
-    let request = request(prompt.parts(photo.as_ref()), &question.options, pipeline.language);
+    let request = request(prompt.parts(photo.as_deref()), &question.options, pipeline.language);
     let language = timed(&mut trace.times.load_us, || pipeline.models.language(cancel))?;
     cancel.check()?;
     let mut on_delta = |delta: Delta<'_>| {
@@ -131,7 +142,10 @@ pub(crate) fn ask(
             Delta::Answer(text) => AnswerEvent::AnswerDelta(text.to_owned()),
         });
     };
-    let (reply, generated) = generate(&*language.generator, &request, cancel, &mut on_delta)?;
+    let (reply, mut generated) = generate(&*language.generator, &request, cancel, &mut on_delta)?;
+    if let Some(ahead) = ahead {
+        add_ahead(&mut generated, &ahead.figures());
+    }
 
     add_times(&mut trace.times, &generated, start);
     trace.reply = Some(reply_trace(&reply, &generated, fact.as_ref(), &language));
@@ -142,16 +156,34 @@ pub(crate) fn ask(
 pub(crate) fn preview(pipeline: &Pipeline<'_>, question: &Question, cancel: &CancelToken) -> Result<Preview> {
     let start = Instant::now();
     check_question(question)?;
-    let Found { fact, mut trace, .. } = retrieve(pipeline, question, false, cancel, &mut |_| ())?;
+    let Found { fact, mut trace } = retrieve(pipeline, question, None, cancel, &mut |_| ())?;
     trace.times.total_us = us(start.elapsed());
     Ok(Preview { fact, trace })
+}
+
+/// Has the language model read the photo while that is being embedded, which changes nothing but the time.
+fn read_ahead(pipeline: &Pipeline<'_>, photo: &Rgb, cancel: &CancelToken) -> Option<Ahead> {
+    let language = pipeline.models.idle_language().filter(|language| language.reads_ahead)?;
+    let prompt = pipeline.template.build(true, None, "");
+    let mut parts = prompt.parts(Some(photo));
+    let before = parts.iter().position(|part| matches!(part, PromptPart::Image(_)))?;
+    parts.truncate(before + 1);
+    Some(language.generator.read_ahead(&parts, cancel))
+}
+
+/// What was read ahead was not kept from an earlier question, and took its time.
+fn add_ahead(generated: &mut Generated, ahead: &Generated) {
+    let read = ahead.prompt_tokens - ahead.kept_tokens;
+    generated.kept_tokens = generated.kept_tokens.saturating_sub(read);
+    generated.image_us += ahead.image_us;
+    generated.prompt_us += ahead.prompt_us;
 }
 
 /// Route, decode, embed, search, gate, recall.
 fn retrieve(
     pipeline: &Pipeline<'_>,
     question: &Question,
-    want_photo: bool,
+    on_photo: Option<OnPhoto<'_>>,
     cancel: &CancelToken,
     on_event: &mut dyn FnMut(AnswerEvent),
 ) -> Result<Found> {
@@ -159,7 +191,7 @@ fn retrieve(
     let route = route(question);
     on_event(AnswerEvent::Routed(route));
 
-    let Encoded { photo, query, encoder } = pipeline.models.encode(question, want_photo, cancel, &mut times)?;
+    let Encoded { query, encoder } = pipeline.models.encode(question, on_photo, cancel, &mut times)?;
     cancel.check()?;
 
     let gate = pipeline.retrieval.gate(route.modality());
@@ -170,7 +202,7 @@ fn retrieve(
 
     let threshold = gate.threshold;
     let trace = Trace { route, hits, decision, threshold, encoder, reply: None, times };
-    Ok(Found { photo, fact, trace })
+    Ok(Found { fact, trace })
 }
 
 fn search(library: Option<&Library>, route: Route, query: &Embedding, source: Option<&str>) -> Result<Vec<Hit>> {

@@ -21,7 +21,7 @@ use crate::model::PromptPart;
 
 const FACT_SLOT: &str = "{fact}";
 const QUESTION_SLOT: &str = "{question}";
-const ASSISTANT: &str = "<|im_end|>\n<|im_start|>assistant\n<think>";
+pub(crate) const ASSISTANT: &str = "<|im_end|>\n<|im_start|>assistant\n<think>";
 
 /// The variable words of a bundle's prompt, around its fixed ChatML frame.
 #[derive(Clone, Debug)]

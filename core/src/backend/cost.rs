@@ -8,56 +8,68 @@ pub(super) const LONGEST_DRAFT: usize = 16;
 /// A token and the longest guess behind it; what is wider is a prompt's.
 const WIDEST: usize = LONGEST_DRAFT + 1;
 
-/// Seconds by the number of tokens; what was not measured lies on the line between what was.
+/// How far one batch moves a figure.
+const SPEED: f32 = 0.3;
+
+/// In batches of one, by the number of tokens; what was not measured lies on the line between what was.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Cost {
-    seconds: [Option<f32>; WIDEST],
-    /// Of each token of a wide batch.
+    /// Seconds of a batch of one.
+    one: Option<f32>,
+    /// Of wider ones, in batches of one of the same time: whatever else wants the processor slows both.
+    shares: [Option<f32>; WIDEST],
+    /// Seconds of each token of a wide batch.
     wide: Option<f32>,
 }
 
 impl Cost {
     /// Where each further token costs the same share of a batch of one.
     pub(super) fn even(share: f32) -> Self {
-        let seconds = std::array::from_fn(|further| Some(1.0 + share * further as f32));
-        Self { seconds, wide: None }
+        let shares = std::array::from_fn(|further| Some(1.0 + share * further as f32));
+        Self { one: Some(1.0), shares, wide: None }
     }
 
     /// Learns from a batch.
     pub(super) fn learn(&mut self, tokens: usize, seconds: f32) {
         match tokens {
             0 => {}
-            1..=WIDEST => blend(&mut self.seconds[tokens - 1], seconds),
-            _ => blend(&mut self.wide, seconds / tokens as f32),
+            1 => {
+                let one = *self.one.get_or_insert(seconds);
+                self.one = Some(follow(one, seconds.min(2.0 * one)));
+            }
+            2..=WIDEST => {
+                let Some(one) = self.one else { return };
+                // Less than a batch of one, or more than its tokens one by one, is an interruption's doing.
+                let share = (seconds / one.max(f32::MIN_POSITIVE)).clamp(1.0, tokens as f32);
+                // The first batch of a width does not overrule what those beside it say.
+                self.shares[tokens - 1] = Some(follow(self.of(tokens).unwrap_or(share), share));
+            }
+            _ => {
+                let each = seconds / tokens as f32;
+                self.wide = Some(follow(self.wide.unwrap_or(each), each));
+            }
         }
     }
 
     /// In batches of one; none before there is anything to compare.
     pub(super) fn of(&self, tokens: usize) -> Option<f32> {
-        Some(self.seconds(tokens)? / self.seconds[0]?.max(f32::MIN_POSITIVE))
-    }
-
-    fn seconds(&self, tokens: usize) -> Option<f32> {
-        let tokens = tokens.clamp(1, WIDEST);
-        let known = |tokens: usize| self.seconds[tokens - 1].map(|seconds| (tokens as f32, seconds));
-        let below = (1..=tokens).rev().find_map(known)?;
-        let above = (tokens..=WIDEST).find_map(known);
+        let (tokens, one) = (tokens.clamp(1, WIDEST), self.one?);
+        let known = |tokens: usize| self.shares[tokens - 1].map(|share| (tokens as f32, share));
+        let below = (2..=tokens).rev().find_map(known).unwrap_or((1.0, 1.0));
         // A batch this wide costs what each of its tokens does in a wider one.
-        let wide = self.wide.map(|each| (WIDEST as f32, below.1.max(each * WIDEST as f32)));
-        let above = above.or(wide)?;
-        let share = if above.0 > below.0 { (tokens as f32 - below.0) / (above.0 - below.0) } else { 0.0 };
-        Some(below.1 + share * (above.1 - below.1))
+        let wide =
+            || self.wide.map(|each| (WIDEST as f32, below.1.max(each / one.max(f32::MIN_POSITIVE) * WIDEST as f32)));
+        let above = (tokens..=WIDEST).find_map(known).or_else(wide);
+        let above = if tokens == 1 { below } else { above? };
+        let part = if above.0 > below.0 { (tokens as f32 - below.0) / (above.0 - below.0) } else { 0.0 };
+        // None costs more than a wider one.
+        let widers = (tokens..=WIDEST).filter_map(known).map(|(_, share)| share);
+        Some(widers.fold(below.1 + part * (above.1 - below.1), f32::min))
     }
 }
 
-/// Follows a figure: at once where it falls and slowly where it rises, since whatever else wants the processor makes a batch
-/// longer and nothing makes it shorter.
-fn blend(figure: &mut Option<f32>, sample: f32) {
-    let follow = |figure: f32| {
-        let speed = if sample < figure { 0.5 } else { 0.1 };
-        figure + speed * (sample.min(2.0 * figure + f32::MIN_POSITIVE) - figure)
-    };
-    *figure = Some(figure.map_or(sample, follow));
+fn follow(figure: f32, sample: f32) -> f32 {
+    figure + SPEED * (sample - figure)
 }
 
 #[cfg(test)]
@@ -75,7 +87,7 @@ mod tests {
         assert_eq!(cost.of(4), None, "nothing to compare");
         cost.learn(1, 0.5);
         assert!(near(&cost, 1, 1.0) && near(&cost, 17, 3.4) && near(&cost, 9, 2.2));
-        cost.learn(5, 0.6);
+        (0..20).for_each(|_| cost.learn(5, 0.6));
         assert!(near(&cost, 5, 1.2) && near(&cost, 3, 1.1) && near(&cost, 11, 2.3));
         assert!(near(&cost, 99, 3.4), "as the widest");
         cost.learn(0, 1.0);
@@ -85,11 +97,24 @@ mod tests {
     #[test]
     fn interruptions_count_little_and_are_forgotten_soon() {
         let mut cost = Cost::default();
+        cost.learn(64, 6.4 * 0.3);
         cost.learn(1, 0.1);
-        cost.learn(2, 10.0);
-        (0..20).for_each(|_| cost.learn(2, 0.1));
-        assert!(near(&cost, 2, 1.0));
-        cost.learn(2, 1_000.0);
-        assert!(near(&cost, 2, 1.1));
+        cost.learn(3, 10.0);
+        assert!(near(&cost, 3, 1.96), "not even what its tokens cost alone");
+        (0..20).for_each(|_| cost.learn(3, 0.11));
+        cost.learn(2, 0.2);
+        assert!(near(&cost, 3, 1.1) && near(&cost, 2, 1.1), "the narrower costs no more");
+    }
+
+    #[test]
+    fn what_slows_all_batches_changes_no_share() {
+        let mut cost = Cost::default();
+        for slower in [1.0, 3.0, 1.0] {
+            for _ in 0..40 {
+                cost.learn(1, 0.1 * slower);
+                cost.learn(4, 0.15 * slower);
+            }
+            assert!(near(&cost, 4, 1.5));
+        }
     }
 }

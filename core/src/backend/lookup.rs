@@ -25,8 +25,8 @@ const FADE: f32 = 0.98;
 const PROFIT: f32 = 1.1;
 /// Tokens' worth of time that guessing may lose in one reply.
 const MOST_LOSS: f32 = 2.0;
-/// Most tokens of earlier replies that are remembered: some forty replies, searched in microseconds.
-const MOST_EARLIER: usize = 2_000;
+/// Most tokens of earlier replies that are remembered: some eighty replies, searched in microseconds.
+const MOST_EARLIER: usize = 4_000;
 /// Stands between two texts; no token has this id.
 const BREAK: Word = Word { id: -1, varies: true };
 
@@ -39,10 +39,21 @@ struct Word {
 }
 
 /// Earlier replies, each behind the end of its prompt.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Earlier(Vec<Word>);
 
 impl Earlier {
+    /// As if these replies had been written, each behind a prompt that ends like this.
+    pub(super) fn from_examples(replies: &[Vec<i32>], prompt: &[i32]) -> Self {
+        // Wherever something can be guessed, so that it is known where replies differ.
+        let cost = Cost::even(0.05);
+        replies.iter().fold(Self::default(), |earlier, reply| {
+            let mut lookup = Lookup::new(earlier, prompt);
+            lookup.follow(reply, &cost);
+            lookup.into_earlier()
+        })
+    }
+
     /// They are as personal as what they quote.
     pub(super) fn forget(&mut self) {
         self.0.iter_mut().for_each(|word| word.id.zeroize());
@@ -145,6 +156,21 @@ impl Lookup {
             next.varies |= right < draft.length;
             self.at_variation = next.varies;
         }
+    }
+
+    /// Guesses through a reply that is known; how many tokens were guessed right, and how many wrong.
+    fn follow(&mut self, reply: &[i32], cost: &Cost) -> (usize, usize) {
+        let (mut hits, mut misses, mut rest) = (0, 0, reply);
+        while let Some((&token, behind)) = rest.split_first() {
+            self.push(token);
+            rest = behind;
+            let Some(draft) = self.draft(1, rest.len(), cost) else { continue };
+            let right = self.tokens(draft).zip(rest).take_while(|(one, other)| one == *other).count();
+            rest[..right].iter().for_each(|&token| self.push(token));
+            self.judge(draft, right);
+            (hits, misses, rest) = (hits + right, misses + draft.length - right, &rest[right..]);
+        }
+        (hits, misses)
     }
 
     /// So many tokens had to be read again because of guessing.
@@ -277,18 +303,8 @@ mod tests {
 
     /// Writes a reply as a writer does, wherever something can be guessed; how many tokens were guessed right and wrong.
     fn write(earlier: Earlier, prompt: &[i32], reply: &[i32]) -> (usize, usize, Earlier) {
-        let (cost, mut lookup, mut rest) = (Cost::even(0.05), Lookup::new(earlier, prompt), reply);
-        let (mut hits, mut misses) = (0, 0);
-        while let Some((&token, behind)) = rest.split_first() {
-            lookup.push(token);
-            rest = behind;
-            let Some(draft) = lookup.draft(1, rest.len(), &cost) else { continue };
-            let guessed: Vec<i32> = lookup.tokens(draft).collect();
-            let right = guessed.iter().zip(rest).take_while(|(one, other)| one == other).count();
-            rest[..right].iter().for_each(|&token| lookup.push(token));
-            lookup.judge(draft, right);
-            (hits, misses, rest) = (hits + right, misses + draft.length - right, &rest[right..]);
-        }
+        let mut lookup = Lookup::new(earlier, prompt);
+        let (hits, misses) = lookup.follow(reply, &Cost::even(0.05));
         (hits, misses, lookup.into_earlier())
     }
 
@@ -305,17 +321,21 @@ mod tests {
         assert!(last.0 >= 6 && last.1 <= 1, "{last:?}");
         earlier.forget();
         assert_eq!(write(earlier, &[30, 31, 32], &reply(50)).0, 0);
+        // Examples serve as well, from the first reply on.
+        let earlier = Earlier::from_examples(&[50, 60, 70].map(|name| reply(name).to_vec()), &[31, 32]);
+        let (hits, misses, _) = write(earlier, &[30, 31, 32], &reply(80));
+        assert!(hits >= 6 && misses <= 1, "{hits} {misses}");
     }
 
     #[test]
     fn so_much_is_remembered_and_no_more() {
         let mut earlier = Earlier::default();
-        for turn in 0..50 {
+        for turn in 0..90 {
             let reply: Vec<i32> = (0..100).map(|token| turn * 100 + token).collect();
             earlier = write(earlier, &[7; 20], &reply).2;
         }
         assert_eq!(earlier.0.len(), MOST_EARLIER);
-        assert_eq!(earlier.0.last().map(|word| word.id), Some(4_999));
+        assert_eq!(earlier.0.last().map(|word| word.id), Some(8_999));
     }
 
     proptest! {

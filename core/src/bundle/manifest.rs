@@ -12,6 +12,9 @@ use crate::types::{EMBEDDING_DIM, Modality};
 
 /// The one format that this version reads.
 const FORMAT: u32 = 1;
+/// Most replies that a bundle gives as examples, and most characters of each.
+const MOST_REPLIES: usize = 64;
+const REPLY_CHARS: usize = 4_000;
 
 /// What a file of the bundle is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -122,6 +125,10 @@ pub struct LanguageSpec {
     /// 0: the likeliest token; up to 2: by chance.
     #[serde(default)]
     pub temperature: f32,
+    /// Replies as the model writes them, what follows `<think>`, to questions of nobody in particular: at most 64 of at most
+    /// 4,000 characters. What they have in common is guessed from the first question on.
+    #[serde(default)]
+    pub replies: Vec<String>,
 }
 
 /// The variable words of the prompt.
@@ -212,6 +219,9 @@ impl LanguageSpec {
         require((64..=262_144).contains(&self.context), "language.context must be 64 to 262144")?;
         require(self.answer_tokens > 0, "language.answer_tokens must be above 0")?;
         require((0.0..=MAX_TEMPERATURE).contains(&self.temperature), "language.temperature must be 0 to 2")?;
+        require(self.replies.len() <= MOST_REPLIES, "language.replies must be at most 64")?;
+        let fits = |reply: &String| (1..=REPLY_CHARS).contains(&reply.chars().count());
+        require(self.replies.iter().all(fits), "language.replies must have 1 to 4000 characters each")?;
         let reply = u64::from(self.thought_tokens) + u64::from(self.answer_tokens);
         require(reply < u64::from(self.context), "language.context must exceed thought_tokens and answer_tokens")?;
         match (self.image_size, self.min_tokens, self.max_tokens) {

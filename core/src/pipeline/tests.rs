@@ -37,10 +37,11 @@ impl Projection for FakeEncoder {
     }
 }
 
-/// Replies as it was told, and remembers the prompt and how it was to reply.
+/// Replies as it was told, and remembers the prompt, what of it was read ahead, and how it was to reply.
 struct FakeGenerator {
     reply: &'static str,
     prompt: Arc<Mutex<String>>,
+    ahead: Arc<Mutex<String>>,
     asked: Arc<Mutex<(u32, u32, Sampling)>>,
 }
 
@@ -51,20 +52,31 @@ impl Generator for FakeGenerator {
         cancel: &CancelToken,
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Generated> {
-        let shown = request.parts.iter().map(|part| match part {
-            PromptPart::Template(text) | PromptPart::Data(text) => *text,
-            PromptPart::Image(_) => "<photo>",
-        });
-        *self.prompt.lock().unwrap() = shown.collect();
+        *self.prompt.lock().unwrap() = shown(&request.parts);
         *self.asked.lock().unwrap() = (request.thought_tokens, request.answer_tokens, request.sampling);
         for piece in self.reply.split_inclusive(' ') {
             cancel.check()?;
             on_text(piece);
         }
-        Ok(Generated { prompt_tokens: 7, reply_tokens: 5, ..Generated::default() })
+        Ok(Generated { prompt_tokens: 7, kept_tokens: 4, reply_tokens: 5, image_us: 1, ..Generated::default() })
+    }
+
+    fn read_ahead(&self, parts: &[PromptPart<'_>], _: &CancelToken) -> Ahead {
+        *self.ahead.lock().unwrap() = shown(parts);
+        let (read, figures) = std::sync::mpsc::channel();
+        read.send(Generated { prompt_tokens: 4, kept_tokens: 1, image_us: 20, ..Generated::default() }).unwrap();
+        Ahead::new(figures, false)
     }
 
     fn forget(&self, _: bool) {}
+}
+
+fn shown(parts: &[PromptPart<'_>]) -> String {
+    let shown = parts.iter().map(|part| match part {
+        PromptPart::Template(text) | PromptPart::Data(text) => *text,
+        PromptPart::Image(_) => "<photo>",
+    });
+    shown.collect()
 }
 
 struct Fakes {
@@ -72,6 +84,7 @@ struct Fakes {
     language: Arc<Language>,
     expected: AtomicBool,
     prompt: Arc<Mutex<String>>,
+    ahead: Arc<Mutex<String>>,
     asked: Arc<Mutex<(u32, u32, Sampling)>>,
 }
 
@@ -80,13 +93,26 @@ impl Models for Fakes {
         self.expected.store(true, Ordering::Relaxed);
     }
 
-    fn encode(&self, question: &Question, _: bool, _: &CancelToken, _: &mut StageTimes) -> Result<Encoded> {
-        let photo = question.image.as_deref().map(Rgb::decode).transpose()?;
+    fn encode(
+        &self,
+        question: &Question,
+        on_photo: Option<OnPhoto<'_>>,
+        _: &CancelToken,
+        _: &mut StageTimes,
+    ) -> Result<Encoded> {
+        let photo = question.image.as_deref().map(Rgb::decode).transpose()?.map(Arc::new);
+        if let (Some(on_photo), Some(photo)) = (on_photo, &photo) {
+            on_photo(Arc::clone(photo));
+        }
         let raw = match &photo {
             Some(photo) => self.encoder.embed_image(photo)?,
             None => self.encoder.embed_text(&question.text)?,
         };
-        Ok(Encoded { photo, query: self.encoder.project(&raw)?, encoder: "fake".into() })
+        Ok(Encoded { query: self.encoder.project(&raw)?, encoder: "fake".into() })
+    }
+
+    fn idle_language(&self) -> Option<Arc<Language>> {
+        Some(Arc::clone(&self.language))
     }
 
     fn language(&self, _: &CancelToken) -> Result<Arc<Language>> {
@@ -106,16 +132,21 @@ struct Bench {
 
 impl Bench {
     fn new(reply: &'static str) -> Self {
-        let prompt = Arc::new(Mutex::new(String::new()));
-        let asked = Arc::default();
-        let generator = Arc::new(FakeGenerator { reply, prompt: Arc::clone(&prompt), asked: Arc::clone(&asked) });
+        Self::with(reply, true)
+    }
+
+    fn with(reply: &'static str, reads_ahead: bool) -> Self {
+        let (prompt, ahead, asked) = (Arc::<Mutex<String>>::default(), Arc::<Mutex<String>>::default(), Arc::default());
+        let (said, read, wanted) = (Arc::clone(&prompt), Arc::clone(&ahead), Arc::clone(&asked));
+        let generator = Arc::new(FakeGenerator { reply, prompt: said, ahead: read, asked: wanted });
         let language = Arc::new(Language {
             generator,
             device: "nowhere".into(),
             cpu_reason: Some(CpuReason::NotBuiltIn),
+            reads_ahead,
             memory: Box::new(MemoryUsage::default),
         });
-        let models = Fakes { encoder: FakeEncoder, language, expected: AtomicBool::new(false), prompt, asked };
+        let models = Fakes { encoder: FakeEncoder, language, expected: AtomicBool::new(false), prompt, ahead, asked };
         let folder = tempfile::tempdir().unwrap();
         let library = Library::open(folder.path().join("library"), &PRINT).unwrap();
         let gate = || Gate { threshold: 0.55, calibration: Calibration { slope: 12.0, intercept: -6.0 } };
@@ -129,6 +160,7 @@ impl Bench {
             thought_tokens: 10,
             answer_tokens: 5,
             temperature: 0.0,
+            replies: Vec::new(),
         };
         Self { models, library, retrieval, template: template.unwrap(), language, _folder: folder }
     }
@@ -187,6 +219,24 @@ fn a_fact_fires_is_told_to_the_model_and_cited() {
         }
     }
     assert_eq!((thought, text), (answer.thought, answer.text));
+}
+
+#[test]
+fn a_photo_is_read_while_it_is_embedded_where_cores_are_left() {
+    let bench = Bench::new(" Hm.</think><answer> no</answer>");
+    let ahead = || std::mem::take(&mut *bench.models.ahead.lock().unwrap());
+    bench.ask("Where?", false);
+    assert_eq!(ahead(), "", "there is no photo");
+    let (answer, _) = bench.ask("Where?", true);
+    let read = ahead();
+    assert!(read.ends_with("<photo>") && bench.models.prompt.lock().unwrap().starts_with(&read), "{read}");
+    // Of the 4 tokens that were there when the reply was asked for, 3 were read for this very question.
+    assert_eq!((answer.trace.reply.unwrap().kept_tokens, answer.trace.times.image_us), (1, 21));
+
+    let bench = Bench::with(" Hm.</think><answer> no</answer>", false);
+    let (answer, _) = bench.ask("Where?", true);
+    assert_eq!(*bench.models.ahead.lock().unwrap(), "");
+    assert_eq!((answer.trace.reply.unwrap().kept_tokens, answer.trace.times.image_us), (4, 1));
 }
 
 #[test]

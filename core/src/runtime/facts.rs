@@ -8,6 +8,7 @@ use crate::library::{
     Amendment, Conflict, ImageKey, Key, Library, MAX_IMAGE_KEYS, MAX_TEXT_CHARS, MAX_TEXT_KEYS, NewRecord, TextKey,
 };
 use crate::lifecycle::Work;
+use crate::pipeline::OnPhoto;
 use crate::trace::StageTimes;
 use crate::types::{Fact, FactId, NewFact};
 
@@ -121,9 +122,11 @@ impl Session {
 
 impl Inner {
     fn image_key(&self, photo: &[u8], cancel: &CancelToken) -> Result<ImageKey> {
-        let (photo, embedded) = self.held.photo(photo, self.keep_thumbnails, cancel, &mut StageTimes::default())?;
-        let photo = photo.filter(|_| self.keep_thumbnails);
-        let thumbnail = photo.map(|photo| photo.thumbnail(THUMBNAIL_SIDE)).transpose()?;
+        let mut decoded = None;
+        let mut on_photo = |photo| decoded = Some(photo);
+        let on_photo: Option<OnPhoto<'_>> = if self.keep_thumbnails { Some(&mut on_photo) } else { None };
+        let embedded = self.held.photo(photo, on_photo, cancel, &mut StageTimes::default())?;
+        let thumbnail = decoded.map(|photo| photo.thumbnail(THUMBNAIL_SIDE)).transpose()?;
         Ok(ImageKey { raw: embedded.raw.clone(), embedding: embedded.projected.clone(), thumbnail })
     }
 

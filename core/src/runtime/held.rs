@@ -9,10 +9,10 @@ use crate::image::Rgb;
 use crate::lazy::Lazy;
 use crate::load::{Progress, return_freed_memory};
 use crate::memory::MemoryUsage;
-use crate::pipeline::{Encoders, Language, timed};
+use crate::pipeline::{Encoded, Encoders, Language, OnPhoto, timed};
 use crate::runtime::TrimLevel;
 use crate::trace::StageTimes;
-use crate::types::{Modality, RawEmbedding};
+use crate::types::{Modality, Question, RawEmbedding};
 use std::sync::Arc;
 
 /// Both kinds of models, each loaded when it is first needed.
@@ -52,30 +52,50 @@ impl Held {
     }
 
     /// What runs the encoders; empty until they are loaded.
-    pub(super) fn encoder_name(&self) -> String {
+    fn encoder_name(&self) -> String {
         self.encoders.loaded().map_or_else(String::new, |encoders| encoders.backend.clone())
     }
 
-    /// The embedding of an encoded photo; the photo too where it is wanted or had to be decoded.
+    /// The embedding of an encoded photo. `on_photo` is handed the photo as soon as it is decoded; without it, one whose
+    /// embedding is known is not decoded.
     pub(super) fn photo(
         &self,
         bytes: &[u8],
-        wanted: bool,
+        on_photo: Option<OnPhoto<'_>>,
         cancel: &CancelToken,
         times: &mut StageTimes,
-    ) -> Result<(Option<Rgb>, Arc<Embedded>)> {
+    ) -> Result<Arc<Embedded>> {
         let key = ContentKey::photo(bytes);
         let known = self.embeddings.get(&key);
-        if !wanted && let Some(known) = known {
-            return Ok((None, known));
+        if on_photo.is_none()
+            && let Some(known) = known
+        {
+            return Ok(known);
         }
-        let photo = timed(&mut times.decode_us, || Rgb::decode(bytes))?;
+        let photo = Arc::new(timed(&mut times.decode_us, || Rgb::decode(bytes))?);
         cancel.check()?;
-        let embedded = match known {
-            Some(known) => known,
-            None => self.embed(Modality::Image, key, &|encoders| encoders.image.embed_image(&photo), cancel, times)?,
+        if let Some(on_photo) = on_photo {
+            on_photo(Arc::clone(&photo));
+        }
+        match known {
+            Some(known) => Ok(known),
+            None => self.embed(Modality::Image, key, &|encoders| encoders.image.embed_image(&photo), cancel, times),
+        }
+    }
+
+    /// Embeds what a question is routed by.
+    pub(super) fn encode(
+        &self,
+        question: &Question,
+        on_photo: Option<OnPhoto<'_>>,
+        cancel: &CancelToken,
+        times: &mut StageTimes,
+    ) -> Result<Encoded> {
+        let embedded = match &question.image {
+            Some(bytes) => self.photo(bytes, on_photo, cancel, times)?,
+            None => self.text(&question.text, cancel, times)?,
         };
-        Ok((Some(photo), embedded))
+        Ok(Encoded { query: embedded.projected.clone(), encoder: self.encoder_name() })
     }
 
     /// The embedding of a text.

@@ -8,13 +8,20 @@ use std::time::Duration;
 use super::Inner;
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
+use crate::image::Rgb;
 use crate::lifecycle::{Running, Work};
-use crate::pipeline::{Encoded, Language, Models, Pipeline};
+use crate::pipeline::{Encoded, Language, Models, OnPhoto, Pipeline};
 use crate::trace::StageTimes;
 use crate::types::Question;
 
 /// How often whoever waits for an encoder looks whether they were cancelled.
 const PATIENCE: Duration = Duration::from_millis(10);
+
+/// What the encoding thread says.
+enum Said {
+    Photo(Arc<Rgb>),
+    Done(Result<(Encoded, StageTimes)>),
+}
 
 /// Work under way. The last one of a closed runtime frees what closing could not wait for.
 pub(super) struct Session {
@@ -56,26 +63,32 @@ impl Session {
         }
     }
 
-    /// Runs work on a thread of its own. A tower can't be interrupted and takes seconds on a phone: whoever is cancelled
+    /// Encodes on a thread of its own. A tower can't be interrupted and takes seconds on a phone: whoever is cancelled
     /// leaves it to itself, and it ends when it next looks.
-    fn apart<T: Send + 'static>(
+    fn encode_apart(
         &self,
+        question: Question,
+        mut on_photo: Option<OnPhoto<'_>>,
         cancel: &CancelToken,
-        work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+        mut times: StageTimes,
+    ) -> Result<(Encoded, StageTimes)> {
         let session = Self::begin_elsewhere(&self.inner)?;
-        let (send, done) = mpsc::sync_channel(1);
+        let (send, said) = mpsc::channel();
+        let (token, wants_photo) = (cancel.clone(), on_photo.is_some());
         let run = move || {
-            let result = work(&session.inner);
+            let mut tell = |photo| drop(send.send(Said::Photo(photo)));
+            let on_photo: Option<OnPhoto<'_>> = if wants_photo { Some(&mut tell) } else { None };
+            let result = session.inner.held.encode(&question, on_photo, &token, &mut times);
             drop(session);
             // Whoever was cancelled listens no more.
-            let _ = send.send(result);
+            let _ = send.send(Said::Done(result.map(|encoded| (encoded, times))));
         };
         let no_thread = |e| Error::new(ErrorKind::OutOfMemory, "no thread is left to encode on").with_source(e);
         thread::Builder::new().name("crane-encode".into()).spawn(run).map_err(no_thread)?;
         loop {
-            match done.recv_timeout(PATIENCE) {
-                Ok(result) => return result,
+            match said.recv_timeout(PATIENCE) {
+                Ok(Said::Photo(photo)) => on_photo.iter_mut().for_each(|on_photo| on_photo(Arc::clone(&photo))),
+                Ok(Said::Done(result)) => return result,
                 Err(RecvTimeoutError::Timeout) => cancel.check()?,
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::new(ErrorKind::Internal, "encoding failed unexpectedly; please report this"));
@@ -93,22 +106,17 @@ impl Models for Session {
     fn encode(
         &self,
         question: &Question,
-        want_photo: bool,
+        on_photo: Option<OnPhoto<'_>>,
         cancel: &CancelToken,
         times: &mut StageTimes,
     ) -> Result<Encoded> {
-        let (question, token) = (question.clone(), cancel.clone());
-        let mut spent = *times;
-        let (encoded, spent) = self.apart(cancel, move |inner| {
-            let (photo, embedded) = match &question.image {
-                Some(bytes) => inner.held.photo(bytes, want_photo, &token, &mut spent)?,
-                None => (None, inner.held.text(&question.text, &token, &mut spent)?),
-            };
-            let (query, encoder) = (embedded.projected.clone(), inner.held.encoder_name());
-            Ok((Encoded { photo, query, encoder }, spent))
-        })?;
+        let (encoded, spent) = self.encode_apart(question.clone(), on_photo, cancel, *times)?;
         *times = spent;
         Ok(encoded)
+    }
+
+    fn idle_language(&self) -> Option<Arc<Language>> {
+        self.inner.held.language.loaded().filter(|_| self.inner.lifecycle.is_alone())
     }
 
     fn language(&self, cancel: &CancelToken) -> Result<Arc<Language>> {

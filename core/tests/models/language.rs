@@ -22,6 +22,7 @@ pub(crate) fn spec() -> LanguageSpec {
         thought_tokens: 16,
         answer_tokens: 8,
         temperature: 0.0,
+        replies: Vec::new(),
     }
 }
 

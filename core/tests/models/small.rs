@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use crane_core::CancelToken;
 use crane_core::backend::{Guessing, LlamaGenerator, LlamaOptions};
 use crane_core::bundle::Bundle;
 use crane_core::image::Rgb;
 use crane_core::model::{Finish, GenerateRequest, Generated, Generator, PromptPart, Sampling};
+use crane_core::{CancelToken, ErrorKind};
 use proptest::prelude::*;
 
 use crate::generation::assert_form;
@@ -156,6 +156,35 @@ fn a_second_question_on_a_photo_reads_what_is_new_and_replies_the_same() {
         let (_, figures) = greedy(&model, &first.parts(&photos));
         assert!(figures.kept_tokens == 0 && figures.image_us > 0, "nothing is kept of what is forgotten");
     }
+}
+
+#[test]
+fn what_is_read_ahead_is_not_read_again_and_the_reply_is_the_same() {
+    let photos = photos();
+    let asked = Asked { photo: Some(0), fact: None, question: " Whose emblem is this?".to_owned() };
+    let parts = asked.parts(&photos);
+    let (expected, alone) = greedy(&model(Guessing::Never), &parts);
+
+    let model = model(Guessing::Never);
+    let beginning = 1 + parts.iter().position(|part| matches!(part, PromptPart::Image(_))).expect("a photo");
+    let ahead = model.read_ahead(&parts[..beginning], &CancelToken::new()).figures();
+    let (text, figures) = greedy(&model, &parts);
+    assert_eq!((text, figures.image_us), (expected, 0));
+    assert!(ahead.image_us > 0 && ahead.prompt_tokens > 16 && ahead.kept_tokens == 0, "{ahead:?}");
+    assert_eq!((figures.kept_tokens, figures.prompt_tokens), (ahead.prompt_tokens, alone.prompt_tokens));
+    // It is there: nothing is looked at twice.
+    let again = model.read_ahead(&parts[..beginning], &CancelToken::new()).figures();
+    assert_eq!((again.image_us, again.kept_tokens), (0, ahead.prompt_tokens));
+
+    // What fails ahead of time is told in its time, and does no harm.
+    let cancelled = CancelToken::new();
+    cancelled.cancel();
+    model.forget(false);
+    assert_eq!(model.read_ahead(&parts[..beginning], &cancelled).figures(), Generated::default());
+    let parts = parts[..beginning].to_vec();
+    let request = GenerateRequest { parts, thought_tokens: 8, answer_tokens: 8, sampling: Sampling::default() };
+    let error = model.generate(&request, &CancelToken::new(), &mut |_| ());
+    assert_eq!(error.map_err(|error| error.kind()), Err(ErrorKind::InvalidInput), "there is no text to reply to");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::backend::lookup::Earlier;
 use crate::backend::margin::Margin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Generated;
+use crate::prompt::ASSISTANT;
 
 /// Every tag that the runtime may have to force, to count their tokens.
 const FORCED: &[u8] = b"</think><answer></answer>";
@@ -37,6 +38,8 @@ pub(super) struct Engine<'m> {
     /// How much batches of several tokens differ from batches of one.
     margin: Margin,
     earlier: Earlier,
+    /// What is left of it when it is forgotten: the bundle's own replies.
+    examples: Earlier,
 }
 
 /// A segment that was read.
@@ -90,10 +93,13 @@ impl<'m> Engine<'m> {
         make: impl Fn() -> Result<Reader<'m>> + 'm,
         prefix: Option<PrefixFile>,
         capacity: u32,
+        replies: &[String],
     ) -> Self {
-        let (make, barred, margin, earlier) = (Box::new(make), barred(model), Margin::default(), Earlier::default());
+        let (make, barred, margin) = (Box::new(make), barred(model), Margin::default());
         let (reader, capacity, kept) = (Some(first), capacity as usize, Vec::new());
-        Self { reader, vision, model, make, capacity, barred, kept, prefix, margin, earlier }
+        let examples = examples(model, replies);
+        let earlier = examples.clone();
+        Self { reader, vision, model, make, capacity, barred, kept, prefix, margin, earlier, examples }
     }
 
     /// Replies to a prompt; `listener` is handed the reply's text piece by piece.
@@ -108,6 +114,9 @@ impl<'m> Engine<'m> {
         cancel.check()?;
         let started = Instant::now();
         let plan = self.plan(parts)?;
+        if !plan.ends_with_text() {
+            return Err(Error::new(ErrorKind::InvalidInput, "a prompt must end with text"));
+        }
         self.check_room(&plan, limits)?;
         let planned = started.elapsed();
         let (prompt_tokens, kept_tokens, text) = (plan.tokens, plan.kept_tokens, plan.text.clone());
@@ -127,10 +136,27 @@ impl<'m> Engine<'m> {
         })
     }
 
+    /// Reads what a prompt begins with, so that it is kept.
+    pub(super) fn read_ahead(&mut self, parts: &[OwnedPart], cancel: &CancelToken) -> Result<Generated> {
+        cancel.check()?;
+        let plan = self.plan(parts)?;
+        self.check_room(&plan, Limits { thought: 0, answer: 0 })?;
+        let (prompt_tokens, kept_tokens) = (plan.tokens, plan.kept_tokens);
+        let time = self.read(plan, cancel)?;
+        Ok(Generated {
+            prompt_tokens: prompt_tokens as u32,
+            kept_tokens: (kept_tokens + time.restored) as u32,
+            image_us: micros(time.image),
+            prompt_us: micros(time.text),
+            ..Generated::default()
+        })
+    }
+
     /// Drops everything that was read; with `context`, the memory for it too.
     pub(super) fn forget(&mut self, context: bool) {
         self.kept.clear();
         self.earlier.forget();
+        self.earlier.clone_from(&self.examples);
         if context {
             self.reader = None;
         }
@@ -153,11 +179,11 @@ impl<'m> Engine<'m> {
         Ok(Probe { logits: logits.collect::<Result<_>>()?, ids: last.iter().map(|token| token.0).collect() })
     }
 
-    /// Tokenises a prompt and finds out what of it is there already. The last segment is read in any case: the reply
+    /// Tokenises a prompt and finds out what of it is there already. Text at its end is read in any case: the reply
     /// begins with its logits.
     fn plan(&self, parts: &[OwnedPart]) -> Result<Plan> {
-        let segments = prompt::segments(&self.model.vocab(), parts)?;
-        let most = segments.len() - 1;
+        let segments = prompt::segments(&self.model.vocab(), parts);
+        let most = segments.len() - usize::from(matches!(segments.last(), Some(Segment::Text(_))));
         let kept = self.kept.iter().zip(&segments[..most]).take_while(|(kept, segment)| kept.is(segment)).count();
         let kept_tokens = self.kept[..kept].last().map_or(0, |kept| kept.end.tokens);
         let impersonal = matches!(parts.first(), Some(OwnedPart::Template(_)));
@@ -252,6 +278,13 @@ impl Kept {
     }
 }
 
+impl Plan {
+    /// A reply can't begin otherwise.
+    fn ends_with_text(&self) -> bool {
+        matches!(self.unread.last(), Some(Unread::Text(tokens)) if !tokens.is_empty())
+    }
+}
+
 impl Unread {
     fn tokens(&self) -> usize {
         match self {
@@ -259,6 +292,15 @@ impl Unread {
             Self::Photo(_, chunks) => chunks.total_tokens(),
         }
     }
+}
+
+fn examples(model: &LlamaModel, replies: &[String]) -> Earlier {
+    let ids = |text: &str| -> Vec<i32> {
+        let tokens = prompt::tokenise(&model.vocab(), text.as_bytes(), true);
+        tokens.iter().map(|token| token.0).collect()
+    };
+    let replies: Vec<_> = replies.iter().map(|reply| ids(reply)).collect();
+    Earlier::from_examples(&replies, &ids(ASSISTANT))
 }
 
 fn barred(model: &LlamaModel) -> Vec<bool> {

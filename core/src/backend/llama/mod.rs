@@ -13,7 +13,7 @@ mod reader;
 mod worker;
 mod writer;
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ use crate::device::CpuReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::Progress;
 use crate::memory::MemoryUsage;
-use crate::model::{GenerateRequest, Generated, Generator, PromptPart};
+use crate::model::{Ahead, GenerateRequest, Generated, Generator, PromptPart};
 
 use fit::ImageFit;
 pub(crate) use gpu::BUILT_IN as GPU_BUILT_IN;
@@ -92,6 +92,8 @@ pub struct LlamaGenerator {
 struct Loaded {
     device: String,
     cpu_reason: Option<CpuReason>,
+    /// Whether encoders can work at the same time without taking cores from it.
+    leaves_cores: bool,
     context: u32,
     usage: MemoryUsage,
 }
@@ -99,7 +101,10 @@ struct Loaded {
 impl Loaded {
     fn new(settings: &Settings, place: &Placement) -> Self {
         let device = load::device(&settings.options, place);
-        Self { device, cpu_reason: place.reason, context: place.plan.context, usage: place.plan.usage }
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let leaves_cores = place.gpu.is_some() || cores >= 2 * load::threads(&settings.options) as usize;
+        let (context, usage) = (place.plan.context, place.plan.usage);
+        Self { device, cpu_reason: place.reason, leaves_cores, context, usage }
     }
 }
 
@@ -132,6 +137,8 @@ struct Settings {
     /// Most tokens of a reply.
     reply_tokens: u32,
     image: ImageFit,
+    /// Replies to guess from before there are others.
+    replies: Vec<String>,
     /// SHA-256 of the language model's file, where a bundle vouches for it.
     model_digest: Option<[u8; 32]>,
     options: LlamaOptions,
@@ -176,6 +183,7 @@ impl LlamaGenerator {
             context: spec.context,
             reply_tokens,
             image,
+            replies: spec.replies.clone(),
             model_digest,
             options,
             has_context: Arc::clone(&has_context),
@@ -198,6 +206,11 @@ impl LlamaGenerator {
     /// Why none of it runs on a GPU; none: some of it does.
     pub fn cpu_reason(&self) -> Option<CpuReason> {
         self.loaded.cpu_reason
+    }
+
+    /// Whether encoders can work at the same time without taking cores from it.
+    pub(crate) fn leaves_cores(&self) -> bool {
+        self.loaded.leaves_cores
     }
 
     /// Tokens that prompt and reply may have together: the bundle's context, or less where memory is short.
@@ -288,6 +301,13 @@ impl Generator for LlamaGenerator {
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Generated> {
         self.run(request, None, self.guessing, cancel, on_text)
+    }
+
+    fn read_ahead(&self, parts: &[PromptPart<'_>], cancel: &CancelToken) -> Ahead {
+        let (read, figures) = mpsc::channel();
+        // Without a worker the request that follows fails.
+        let _ = self.send(Job::ReadAhead { parts: self.own(parts), cancel: cancel.clone(), read });
+        Ahead::new(figures, self.loaded.cpu_reason.is_none())
     }
 
     fn forget(&self, context: bool) {

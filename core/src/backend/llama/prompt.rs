@@ -27,7 +27,7 @@ pub(super) type PhotoName = [u8; 32];
 
 /// Tokenises a prompt. What changes less often stands in an earlier segment: the first part is the same in every prompt,
 /// the photo and the fact may be the same in the next one, and what begins with the last data, the question, is new.
-pub(super) fn segments<'a>(vocab: &LlamaVocab<'_>, parts: &'a [OwnedPart]) -> Result<Vec<Segment<'a>>> {
+pub(super) fn segments<'a>(vocab: &LlamaVocab<'_>, parts: &'a [OwnedPart]) -> Vec<Segment<'a>> {
     let question = parts.iter().rposition(|part| matches!(part, OwnedPart::Data(_)));
     let mut segments: Vec<Segment<'a>> = Vec::new();
     for (number, part) in parts.iter().enumerate() {
@@ -44,10 +44,7 @@ pub(super) fn segments<'a>(vocab: &LlamaVocab<'_>, parts: &'a [OwnedPart]) -> Re
             _ => segments.push(Segment::Text(tokens)),
         }
     }
-    match segments.last() {
-        Some(Segment::Text(tokens)) if !tokens.is_empty() => Ok(segments),
-        _ => Err(Error::new(ErrorKind::InvalidInput, "a prompt must end with text")),
-    }
+    segments
 }
 
 /// Without `interpret`, nothing in the text becomes a control token.

@@ -24,6 +24,12 @@ pub(super) enum Job {
         cancel: CancelToken,
         events: Sender<Event>,
     },
+    /// Read a prompt's beginning.
+    ReadAhead {
+        parts: Vec<OwnedPart>,
+        cancel: CancelToken,
+        read: Sender<Generated>,
+    },
     /// Drop what is kept of earlier requests; with `context`, the memory for it too.
     Forget {
         context: bool,
@@ -88,7 +94,7 @@ fn serve(
     let prefix = state.zip(model_digest).map(|(folder, digest)| PrefixFile::new(folder, digest, &device));
     let reader = |context| Reader::new(context, Arc::clone(&settings.has_context));
     let make = move || make().map(reader);
-    let mut engine = Engine::new(&model, vision, reader(context), make, prefix, settings.context);
+    let mut engine = Engine::new(&model, vision, reader(context), make, prefix, settings.context, &settings.replies);
     // Whoever opened may have gone; then the channel is closed and the loop ends at once.
     let _ = ready.send(Ok(Loaded::new(settings, &place)));
     while let Ok(job) = jobs.recv() {
@@ -105,6 +111,11 @@ fn perform(engine: &mut Engine<'_>, job: Job) {
             // Without a listener nobody minds how it ended.
             let _ = listener.0.send(Event::Done(result));
         }
+        Job::ReadAhead { parts, cancel, read } => match engine.read_ahead(&parts, &cancel) {
+            // Whoever was cancelled has gone.
+            Ok(figures) => drop(read.send(figures)),
+            Err(error) => tracing::debug!(kind = ?error.kind(), "reading ahead"),
+        },
         Job::Forget { context } => engine.forget(context),
         Job::Probe { parts, reply } => {
             let _ = reply.send(engine.probe(&parts));

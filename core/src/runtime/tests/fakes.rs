@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::super::*;
 use crate::device::CpuReason;
 use crate::image::Rgb;
-use crate::model::{GenerateRequest, Generated, Generator, ImageEncoder, Projection, TextEncoder};
+use crate::model::{Ahead, GenerateRequest, Generated, Generator, ImageEncoder, Projection, PromptPart, TextEncoder};
 use crate::pipeline::{Encoders, Language};
 use crate::types::{EMBEDDING_DIM, Embedding, NewFact, RawEmbedding};
 
@@ -152,6 +152,10 @@ impl Generator for Loaded {
         Ok(Generated { prompt_tokens: 7, reply_tokens: 5, ..Generated::default() })
     }
 
+    fn read_ahead(&self, _: &[PromptPart<'_>], _: &CancelToken) -> Ahead {
+        Ahead::new(std::sync::mpsc::channel().1, false)
+    }
+
     fn forget(&self, _: bool) {
         self.0.forgotten.fetch_add(1, Ordering::SeqCst);
     }
@@ -217,7 +221,7 @@ impl Bench {
             let generator = Arc::new(models.load());
             let cpu_reason = (!models.on_gpu).then_some(CpuReason::NotBuiltIn);
             let memory = Box::new(|| MemoryUsage { language_weights: 5, ..MemoryUsage::default() });
-            Ok(Language { generator, device: "nowhere".into(), cpu_reason, memory })
+            Ok(Language { generator, device: "nowhere".into(), cpu_reason, reads_ahead: true, memory })
         });
         let held = Held::new(Arc::new(encoders), language, self.models.on_gpu, options.embedding_cache);
         Runtime::assemble(&options, Arc::clone(&self.bundle), held).unwrap()
