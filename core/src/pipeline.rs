@@ -82,8 +82,8 @@ pub(crate) trait Models {
     fn language(&self, cancel: &CancelToken) -> Result<Arc<Language>>;
 }
 
-/// Told of the decoded photo.
-pub(crate) type OnPhoto<'a> = &'a mut dyn FnMut(Arc<Rgb>);
+/// Told of the decoded photo, and whether it has yet to be embedded, which takes time.
+pub(crate) type OnPhoto<'a> = &'a mut dyn FnMut(Arc<Rgb>, bool);
 
 /// What the encoders made of a question.
 pub(crate) struct Encoded {
@@ -122,8 +122,8 @@ pub(crate) fn ask(
     pipeline.models.expect_language();
 
     let (mut photo, mut ahead) = (None, None);
-    let mut on_photo = |decoded: Arc<Rgb>| {
-        ahead = read_ahead(pipeline, &decoded, cancel);
+    let mut on_photo = |decoded: Arc<Rgb>, is_new: bool| {
+        ahead = is_new.then(|| read_ahead(pipeline, &decoded, cancel)).flatten();
         photo = Some(decoded);
     };
     let Found { fact, mut trace } = retrieve(pipeline, question, Some(&mut on_photo), cancel, on_event)?;

@@ -102,7 +102,7 @@ impl Models for Fakes {
     ) -> Result<Encoded> {
         let photo = question.image.as_deref().map(Rgb::decode).transpose()?.map(Arc::new);
         if let (Some(on_photo), Some(photo)) = (on_photo, &photo) {
-            on_photo(Arc::clone(photo));
+            on_photo(Arc::clone(photo), question.text != "Known?");
         }
         let raw = match &photo {
             Some(photo) => self.encoder.embed_image(photo)?,
@@ -232,6 +232,9 @@ fn a_photo_is_read_while_it_is_embedded_where_cores_are_left() {
     assert!(read.ends_with("<photo>") && bench.models.prompt.lock().unwrap().starts_with(&read), "{read}");
     // Of the 4 tokens that were there when the reply was asked for, 3 were read for this very question.
     assert_eq!((answer.trace.reply.unwrap().kept_tokens, answer.trace.times.image_us), (1, 21));
+
+    bench.ask("Known?", true);
+    assert_eq!(ahead(), "", "there is no time to use");
 
     let bench = Bench::with(" Hm.</think><answer> no</answer>", false);
     let (answer, _) = bench.ask("Where?", true);

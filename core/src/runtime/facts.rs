@@ -123,7 +123,7 @@ impl Session {
 impl Inner {
     fn image_key(&self, photo: &[u8], cancel: &CancelToken) -> Result<ImageKey> {
         let mut decoded = None;
-        let mut on_photo = |photo| decoded = Some(photo);
+        let mut on_photo = |photo, _| decoded = Some(photo);
         let on_photo: Option<OnPhoto<'_>> = if self.keep_thumbnails { Some(&mut on_photo) } else { None };
         let embedded = self.held.photo(photo, on_photo, cancel, &mut StageTimes::default())?;
         let thumbnail = decoded.map(|photo| photo.thumbnail(THUMBNAIL_SIDE)).transpose()?;

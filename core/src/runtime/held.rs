@@ -75,7 +75,7 @@ impl Held {
         let photo = Arc::new(timed(&mut times.decode_us, || Rgb::decode(bytes))?);
         cancel.check()?;
         if let Some(on_photo) = on_photo {
-            on_photo(Arc::clone(&photo));
+            on_photo(Arc::clone(&photo), known.is_none());
         }
         match known {
             Some(known) => Ok(known),

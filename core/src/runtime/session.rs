@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What the encoding thread says.
 enum Said {
-    Photo(Arc<Rgb>),
+    Photo(Arc<Rgb>, bool),
     Done(Result<(Encoded, StageTimes)>),
 }
 
@@ -76,7 +76,7 @@ impl Session {
         let (send, said) = mpsc::channel();
         let (token, wants_photo) = (cancel.clone(), on_photo.is_some());
         let run = move || {
-            let mut tell = |photo| drop(send.send(Said::Photo(photo)));
+            let mut tell = |photo, is_new| drop(send.send(Said::Photo(photo, is_new)));
             let on_photo: Option<OnPhoto<'_>> = if wants_photo { Some(&mut tell) } else { None };
             let result = session.inner.held.encode(&question, on_photo, &token, &mut times);
             drop(session);
@@ -87,7 +87,11 @@ impl Session {
         thread::Builder::new().name("crane-encode".into()).spawn(run).map_err(no_thread)?;
         loop {
             match said.recv_timeout(PATIENCE) {
-                Ok(Said::Photo(photo)) => on_photo.iter_mut().for_each(|on_photo| on_photo(Arc::clone(&photo))),
+                Ok(Said::Photo(photo, is_new)) => {
+                    if let Some(on_photo) = &mut on_photo {
+                        on_photo(photo, is_new);
+                    }
+                }
                 Ok(Said::Done(result)) => return result,
                 Err(RecvTimeoutError::Timeout) => cancel.check()?,
                 Err(RecvTimeoutError::Disconnected) => {
