@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// What the encoding thread says.
 enum Said {
     Photo(Arc<Rgb>, bool),
-    Done(Result<(Encoded, StageTimes)>),
+    Done(Box<Result<(Encoded, StageTimes)>>),
 }
 
 /// Work under way. The last one of a closed runtime frees what closing could not wait for.
@@ -81,7 +81,7 @@ impl Session {
             let result = session.inner.held.encode(&question, on_photo, &token, &mut times);
             drop(session);
             // Whoever was cancelled listens no more.
-            let _ = send.send(Said::Done(result.map(|encoded| (encoded, times))));
+            let _ = send.send(Said::Done(Box::new(result.map(|encoded| (encoded, times)))));
         };
         let no_thread = |e| Error::new(ErrorKind::OutOfMemory, "no thread is left to encode on").with_source(e);
         thread::Builder::new().name("crane-encode".into()).spawn(run).map_err(no_thread)?;
@@ -92,7 +92,7 @@ impl Session {
                         on_photo(photo, is_new);
                     }
                 }
-                Ok(Said::Done(result)) => return result,
+                Ok(Said::Done(result)) => return *result,
                 Err(RecvTimeoutError::Timeout) => cancel.check()?,
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::new(ErrorKind::Internal, "encoding failed unexpectedly; please report this"));

@@ -39,7 +39,5 @@ fn beside(name: &str, args: &[String]) -> Result {
     let mut command = shell::command(python);
     command.arg(bench.join(format!("{name}.py"))).arg("--program");
     command.arg(place::target().join("debug/examples").join(example)).args(args);
-    // One of the peers is built with the tools of our own build.
-    env.apply(&mut command);
     shell::run(&format!("the {name} bench"), &mut command)
 }
