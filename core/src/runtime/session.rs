@@ -62,26 +62,33 @@ impl Session {
             language: bundle.language(),
         }
     }
+}
 
-    /// Encodes on a thread of its own. A tower can't be interrupted and takes seconds on a phone: whoever is cancelled
-    /// leaves it to itself, and it ends when it next looks.
-    fn encode_apart(
+impl Models for Session {
+    fn expect_language(&self) {
+        self.inner.held.language.start();
+    }
+
+    /// On a thread of its own. A tower can't be interrupted and takes seconds on a phone: whoever is cancelled leaves it to
+    /// itself, and it ends when it next looks.
+    fn encode(
         &self,
-        question: Question,
+        question: &Question,
         mut on_photo: Option<OnPhoto<'_>>,
         cancel: &CancelToken,
-        mut times: StageTimes,
-    ) -> Result<(Encoded, StageTimes)> {
+        times: &mut StageTimes,
+    ) -> Result<Encoded> {
         let session = Self::begin_elsewhere(&self.inner)?;
         let (send, said) = mpsc::channel();
-        let (token, wants_photo) = (cancel.clone(), on_photo.is_some());
+        let (question, token, wants_photo) = (question.clone(), cancel.clone(), on_photo.is_some());
+        let mut spent = *times;
         let run = move || {
             let mut tell = |photo, is_new| drop(send.send(Said::Photo(photo, is_new)));
             let on_photo: Option<OnPhoto<'_>> = if wants_photo { Some(&mut tell) } else { None };
-            let result = session.inner.held.encode(&question, on_photo, &token, &mut times);
+            let result = session.inner.held.encode(&question, on_photo, &token, &mut spent);
             drop(session);
             // Whoever was cancelled listens no more.
-            let _ = send.send(Said::Done(Box::new(result.map(|encoded| (encoded, times)))));
+            let _ = send.send(Said::Done(Box::new(result.map(|encoded| (encoded, spent)))));
         };
         let no_thread = |e| Error::new(ErrorKind::OutOfMemory, "no thread is left to encode on").with_source(e);
         thread::Builder::new().name("crane-encode".into()).spawn(run).map_err(no_thread)?;
@@ -92,31 +99,17 @@ impl Session {
                         on_photo(photo, is_new);
                     }
                 }
-                Ok(Said::Done(result)) => return *result,
+                Ok(Said::Done(result)) => {
+                    let (encoded, spent) = (*result)?;
+                    *times = spent;
+                    return Ok(encoded);
+                }
                 Err(RecvTimeoutError::Timeout) => cancel.check()?,
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::new(ErrorKind::Internal, "encoding failed unexpectedly; please report this"));
                 }
             }
         }
-    }
-}
-
-impl Models for Session {
-    fn expect_language(&self) {
-        self.inner.held.language.start();
-    }
-
-    fn encode(
-        &self,
-        question: &Question,
-        on_photo: Option<OnPhoto<'_>>,
-        cancel: &CancelToken,
-        times: &mut StageTimes,
-    ) -> Result<Encoded> {
-        let (encoded, spent) = self.encode_apart(question.clone(), on_photo, cancel, *times)?;
-        *times = spent;
-        Ok(encoded)
     }
 
     fn idle_language(&self) -> Option<Arc<Language>> {

@@ -36,7 +36,9 @@ pub unsafe extern "C" fn crane_pack_export(
     // SAFETY: the caller promises what the header asks.
     guard(|| unsafe {
         clear(out)?;
-        let (runtime, file, options) = (runtime(crane)?, text("file", file)?, export_options(options)?);
+        let (runtime, file) = (runtime(crane)?, text("file", file)?);
+        let options =
+            if options.is_null() { ExportOptions::default() } else { read_struct("options", options)?.read()? };
         hand_out(out, &runtime.export_pack(file.as_ref(), &options, &mut steps(on_progress, user_data))?)
     })
 }
@@ -132,13 +134,6 @@ pub unsafe extern "C" fn crane_public_key(signing_key: *const c_char, buffer: *m
         let key = Zeroizing::new(text("signing key", signing_key)?);
         hand_out_key(buffer, size, || Ok(SecretKey::parse(&key)?.public().to_string()))
     })
-}
-
-/// # Safety
-/// As the header asks.
-unsafe fn export_options(options: *const CExportOptions) -> Result<ExportOptions> {
-    // SAFETY: the caller promises it.
-    if options.is_null() { Ok(ExportOptions::default()) } else { unsafe { read_struct("options", options)?.read() } }
 }
 
 /// # Safety
