@@ -25,22 +25,33 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local/bench"
 TINY = ROOT / "models/tiny"
 MIB = 1 << 20
+# ONNX Runtime's threads spin for a while after a run: not into the next contestant's time.
+PAUSE = 0.3
 
 
-def ours(program: Path, models: Path, args, backend: str) -> dict:
-    """Seconds per photo, resizing and all; peak memory of a process of its own."""
-    library = next(Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so*"))
-    variable = {"ORT_DYLIB_PATH": str(library)} if backend == "onnxruntime" else {}
-    command = [program, models, args.photo, backend, args.threads, args.photos]
-    output = subprocess.run([str(part) for part in command], check=True, capture_output=True, env=os.environ | variable)
-    return json.loads(output.stdout)
+class Contestant:
+    """A process that embeds the photo whenever it is asked to."""
 
+    def __init__(self, command: list, **environment: str) -> None:
+        words = [str(word) for word in command]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(words, env=os.environ | environment, **pipes)
+        self.seconds: list[float] = []
+        self.peak = 0
+        self.embed()  # loads the model as well: not counted
+        self.seconds.clear()
 
-def peer(model: Path, args) -> dict:
-    """The same in Python, in a process of its own."""
-    command = [sys.executable, __file__, "--peer", model, "--threads", args.threads, "--photos", args.photos]
-    output = subprocess.run([str(part) for part in command], check=True, capture_output=True)
-    return json.loads(output.stdout)
+    def embed(self) -> None:
+        time.sleep(PAUSE)
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        self.seconds.append(answer["seconds"])
+        self.peak = answer["peak"]
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def run_peer(args) -> None:
@@ -49,13 +60,24 @@ def run_peer(args) -> None:
     session = onnxruntime.InferenceSession(args.peer, options, providers=["CPUExecutionProvider"])
     shape = [side if isinstance(side, int) else 1 for side in session.get_inputs()[0].shape]
     pixels = np.random.default_rng(0).standard_normal(shape, np.float32)
-    session.run(None, {"pixel_values": pixels})
-    times = []
-    for _ in range(args.photos):
+    for _ in sys.stdin:
         start = time.monotonic()
         session.run(None, {"pixel_values": pixels})
-        times.append(time.monotonic() - start)
-    print(json.dumps({"seconds": times, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+        seconds = time.monotonic() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps({"seconds": seconds, "peak": peak}), flush=True)
+
+
+def contestants(file: Path, models: Path, args) -> dict[str, Contestant]:
+    library = next(Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so*"))
+    program = [args.program, models, args.photo]
+    found = {
+        "python": Contestant([sys.executable, __file__, "--peer", file, "--threads", args.threads]),
+        "ours": Contestant([*program, "onnxruntime", args.threads], ORT_DYLIB_PATH=str(library)),
+    }
+    if not args.no_tract:
+        found["tract"] = Contestant([*program, "tract", 1])
+    return found
 
 
 def towers() -> dict[str, tuple[Path, Path]]:
@@ -81,27 +103,26 @@ def main() -> None:
     parser.add_argument("--peer", help=argparse.SUPPRESS)
     parser.add_argument("--photo", type=Path, default=TINY / "demo/gate-evening.jpg")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--photos", type=int, default=3, help="of each run, after one that does not count")
-    parser.add_argument("--runs", type=int, default=2, help="of each, alternating")
+    parser.add_argument("--photos", type=int, default=5, help="for each, after one that does not count")
     parser.add_argument("--no-tract", action="store_true")
     parser.add_argument("--facts", type=int, default=1000, help="to find the right one of with the tiny towers; 0: don't")
     args = parser.parse_args()
     if args.peer:
         return run_peer(args)
-    print(f"medians of {args.runs} x {args.photos} photos, {args.threads} threads (tract: one)")
-    print(f"{'':14} {'python':>9} {'ours':>9} {'ratio':>6} {'tract':>9} {'ratio':>6}   peak MiB: python, ours, tract")
+    print(f"medians of {args.photos} photos, {args.threads} threads (tract: one); ratios to Python's, round by round")
     for name, (file, models) in towers().items():
-        kinds = ["peer", "onnxruntime"] + ([] if args.no_tract else ["tract"])
-        found = {kind: [] for kind in kinds}
-        for _ in range(args.runs):
-            for kind in kinds:
-                found[kind].append(peer(file, args) if kind == "peer" else ours(args.program, models, args, kind))
-        seconds = {kind: median(t for run in runs for t in run["seconds"]) for kind, runs in found.items()}
-        peaks = ", ".join(f"{max(run['peak'] for run in runs) / MIB:.0f}" for runs in found.values())
-        columns = f"{name:14} {seconds['peer']:9.4f}"
-        for kind in kinds[1:]:
-            columns += f" {seconds[kind]:9.4f} {seconds[kind] / seconds['peer']:5.2f}x"
-        print(f"{columns}   {peaks}", flush=True)
+        table = contestants(file, models, args)
+        order = list(table.values())
+        for _ in range(args.photos):
+            for contestant in order:
+                contestant.embed()
+            order.reverse()
+        peer = table["python"].seconds
+        for kind, contestant in table.items():
+            contestant.close()
+            ratio = median(own / its for own, its in zip(contestant.seconds, peer))
+            figures = f"{median(contestant.seconds):8.3f} s {ratio:6.2f}x   peak {contestant.peak / MIB:5.0f} MiB"
+            print(f"{name:12} {kind:6} {figures}", flush=True)
     if args.facts:
         folder = LOCAL / "tiny-int8"
         folder.mkdir(parents=True, exist_ok=True)
