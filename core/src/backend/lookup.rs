@@ -23,8 +23,8 @@ const FIRST_WEIGHT: f32 = 6.0;
 const FADE: f32 = 0.98;
 /// A guess must promise to save this much more than it costs.
 const PROFIT: f32 = 1.1;
-/// Tokens' worth of time that guessing may lose in one reply.
-const MOST_LOSS: f32 = 2.0;
+/// Tokens' worth of time that guessing may lose in one reply: a fiftieth of one that is not short.
+const MOST_LOSS: f32 = 1.5;
 /// Most tokens of earlier replies that are remembered: some eighty replies, searched in microseconds.
 const MOST_EARLIER: usize = 4_000;
 /// Stands between two texts; no token has this id.
@@ -123,13 +123,13 @@ impl Lookup {
     /// The tokens that are likely to come behind `unread` ones that are not read yet, at most `most`, where checking them
     /// pays; often none.
     pub(super) fn draft(&mut self, unread: usize, most: usize, cost: &Cost) -> Option<Draft> {
-        if self.balance < -MOST_LOSS || most == 0 {
-            return None;
-        }
         let places = [self.longest_match(self.prompt, self.history.len()), self.longest_match(0, self.prompt)];
         self.at_variation = places[1].is_some_and(|(start, _)| self.history[start].varies);
-        let alone = cost.of(unread)?;
-        let price = |length| cost.of(unread + length).map_or(f32::INFINITY, |all| (all - alone).max(0.0));
+        let (alone, affordable) = (cost.of(unread)?, self.balance + MOST_LOSS);
+        let price = |length| {
+            let price = cost.of(unread + length).map(|all| (all - alone).max(0.0));
+            price.filter(|price| *price <= affordable).unwrap_or(f32::INFINITY)
+        };
         let guesses = places.into_iter().flatten().map(|(start, matched)| {
             let (length, saved) = worthwhile(self.rate(start, matched), self.usual(start).min(most), price);
             (Draft { matched, start, length, cost: price(length) }, saved)
@@ -295,9 +295,9 @@ mod tests {
             lookup.judge(draft, 0);
             lost += draft.cost;
         }
-        assert!(lost < MOST_LOSS + 0.2 * LONGEST_DRAFT as f32);
+        assert!(lost > MOST_LOSS / 2.0 && lost <= MOST_LOSS);
         let mut lookup = fresh(&prompt);
-        lookup.charge(3);
+        lookup.charge(2);
         assert_eq!(lookup.draft(1, 99, &cost), None);
     }
 

@@ -173,7 +173,7 @@ impl<'a, 'm> Writer<'a, 'm> {
             let best = self.sampler.choose(logits, |id| !self.barred[id] && !refused.contains(&id));
             // Nothing acceptable is left, or the logits are no numbers.
             let Some(best) = best else { return Ok(self.close()) };
-            if self.guessed.is_some() && self.margin.is_close(best.lead) {
+            if self.is_doubtful(best.lead) {
                 self.settle(cancel)?;
             } else if let Some(choice) = self.offer(LlamaToken(best.id as i32)) {
                 return Ok(choice);
@@ -185,7 +185,7 @@ impl<'a, 'm> Writer<'a, 'm> {
 
     fn follow_script(&mut self, cancel: &CancelToken) -> Result<Choice> {
         while let Some(&Scripted { id, lead }) = self.script.as_mut().and_then(|script| script.peek()) {
-            if self.guessed.is_some() && self.margin.is_close(lead) {
+            if self.is_doubtful(lead) {
                 self.settle(cancel)?;
             }
             self.script.as_mut().and_then(Iterator::next);
@@ -195,6 +195,12 @@ impl<'a, 'm> Writer<'a, 'm> {
             }
         }
         Ok(self.close())
+    }
+
+    /// Whether guessing may have a part in a decision, or there is something to be learned about that.
+    fn is_doubtful(&self, lead: f32) -> bool {
+        let teaches = !self.margin.is_known() && self.ahead.is_empty();
+        self.guessed.is_some() && (teaches || self.margin.is_close(lead))
     }
 
     /// What a token leads to; none where the schema refuses it.
@@ -310,10 +316,11 @@ impl<'a, 'm> Writer<'a, 'm> {
         self.row = -1;
         self.reader.back_to(start)?;
         steps.iter().try_for_each(|step| self.reader.read(step, cancel))?;
-        self.margin.compare(&guessing, self.reader.logits(-1));
-        if let Some(lookup) = &mut self.lookup {
+        // The first ones are done once, to learn.
+        if let Some(lookup) = self.lookup.as_mut().filter(|_| self.margin.is_known()) {
             lookup.charge(again);
         }
+        self.margin.compare(&guessing, self.reader.logits(-1));
         Ok(())
     }
 }
