@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from statistics import median
 
+import server
 import shape
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,6 +141,19 @@ def report(ours: list[dict], peers: list[dict]) -> None:
           f"{(middle(ours, 'unloaded') - middle(ours, 'before')) / MIB:.0f} MiB")
 
 
+def report_server(ours: list[dict], theirs: dict) -> None:
+    """One run of `llama-server` beside the medians of ours."""
+    print(f"{'llama-server':34} {'ours':>10} {'peer':>10} {'':8} {'better':>7}")
+    row("loading", median(run["load_s"] for run in ours), theirs["load_s"], "s")
+    for name, key in (("first question", "first"), ("second question", "second"), ("another photo", "other_photo")):
+        row(f"first token, {name}", median(run[key]["first_token_s"] for run in ours), theirs[key]["first_token_s"], "s")
+    rate = median(run["first"]["tokens_per_s"] for run in ours)
+    row("decoding", rate, theirs["first"]["tokens_per_s"], "tokens/s", more_is_better=True)
+    row("peak memory", median(run["peak"] for run in ours) / MIB, theirs["peak"] / MIB, "MiB")
+    read = ", ".join(f"{theirs[key]['prompt_tokens']}" for key in ("first", "second", "other_photo"))
+    print(f"  it read {read} tokens before its three replies")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, required=True, help="our generate_bench")
@@ -148,6 +162,7 @@ def main() -> None:
     parser.add_argument("--weights", choices=list(shape.QUANTISATIONS), default="q4_k_m", help="of the 3b and the 7b")
     parser.add_argument("--photo", type=Path, default=TINY / "demo/gate-evening.jpg")
     parser.add_argument("--runs", type=int, help="runs of each, alternating [default: 5 on tiny, 1 else]; 0: none")
+    parser.add_argument("--server", action="store_true", help="beside llama-server too, which takes ten minutes to build")
     parser.add_argument("--tokens", type=int, help="tokens of a reply [default: 256 on tiny, 16 else]")
     parser.add_argument("--threads", type=int, help="[default: 1 on tiny, every core else]")
     parser.add_argument("--side", type=int, help="of the photo, a multiple of 28 [default: 112 on tiny, 448 else]")
@@ -172,6 +187,9 @@ def main() -> None:
         peers.append(run_peer(program, files, args))
     if ours:
         report(ours, peers)
+    if ours and args.server:
+        other = TINY / "demo/flag-crowd.jpg"
+        report_server(ours, server.run(server.build(LOCAL), files, (args.photo, other), args))
     if args.replies:
         replay(args.program, files, args)
 
