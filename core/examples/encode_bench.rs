@@ -22,9 +22,7 @@ fn main() {
     use crane_core::model::ImageEncoder;
 
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [models, photo, backend, threads] = words.as_slice() else {
-        panic!("BUNDLE PHOTO onnxruntime|tract THREADS")
-    };
+    let [models, photo, backend, threads] = words.as_slice() else { panic!("BUNDLE PHOTO onnxruntime|tract THREADS") };
     let library = if backend == "tract" { OnnxLibrary::Tract } else { OnnxLibrary::Search };
     let options = OnnxOptions { library, threads: threads.parse().ok() };
     let encoders = OnnxEncoders::open_with(&Bundle::open(Path::new(models)).unwrap(), &options).unwrap();

@@ -1,8 +1,8 @@
 """Generation beside llama.cpp's own `llama-mtmd-cli`, on the same files, photo and threads, one after the other.
 
 The peer is built from the source that Crane's bindings carry, over the very libraries that Crane links: the same kernels
-and compiler flags, so that what differs is ours. Without arguments on models/tiny; `--shape 3b` and `--shape 7b` write
-random files of Qwen2.5-VL's shapes first (3 and 6 GB, and 5 and 8 GB of memory to run).
+and compiler flags, so that what differs is ours. `--server` adds `llama-server`. Without arguments on models/tiny;
+`--shape 3b` and `--shape 7b` write random files of Qwen2.5-VL's shapes first (3 and 6 GB, and 5 and 9 GB of memory to run).
 
 Then guessing ahead: replies of models/tiny are forced upon the model, with guessing and without in turns.
 """
