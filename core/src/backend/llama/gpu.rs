@@ -15,6 +15,12 @@ pub(crate) const BUILT_IN: bool =
     cfg!(any(feature = "vulkan", feature = "cuda", feature = "metal", feature = "opencl"))
         || cfg!(all(target_os = "macos", target_arch = "aarch64"));
 
+// The bindings leave it to whoever links them to name the loader of OpenCL's drivers.
+#[cfg(feature = "opencl")]
+#[expect(unsafe_code, reason = "an empty block declares nothing that could be called wrongly")]
+#[link(name = "OpenCL")]
+unsafe extern "C" {}
+
 /// Tokens of a prompt's words that the smallest context has room for.
 const LEAST_PROMPT: u32 = 256;
 
