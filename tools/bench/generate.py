@@ -115,15 +115,17 @@ def row(name: str, our: float, their: float, unit: str, more_is_better: bool = F
     print(f"{name:34} {our:10.3f} {their:10.3f} {unit:8} {ratio:6.2f}x")
 
 
-def report(ours: list[dict], peers: list[dict]) -> None:
-    def middle(runs: list[dict], *path: str) -> float:
-        values = []
-        for run in runs:
-            for key in path:
-                run = run[key]
-            values.append(run)
-        return median(values)
+def middle(runs: list[dict], *path: str) -> float:
+    """The median of what stands there in each run."""
+    values = []
+    for run in runs:
+        for key in path:
+            run = run[key]
+        values.append(run)
+    return median(values)
 
+
+def report(ours: list[dict], peers: list[dict]) -> None:
     their_first = middle(peers, "first_token_s")
     print(f"{'':34} {'ours':>10} {'peer':>10} {'':8} {'better':>7}")
     row("loading", middle(ours, "load_s"), middle(peers, "load_s"), "s")
@@ -144,12 +146,12 @@ def report(ours: list[dict], peers: list[dict]) -> None:
 def report_server(ours: list[dict], theirs: dict) -> None:
     """One run of `llama-server` beside the medians of ours."""
     print(f"{'llama-server':34} {'ours':>10} {'peer':>10} {'':8} {'better':>7}")
-    row("loading", median(run["load_s"] for run in ours), theirs["load_s"], "s")
+    row("loading", middle(ours, "load_s"), theirs["load_s"], "s")
     for name, key in (("first question", "first"), ("second question", "second"), ("another photo", "other_photo")):
-        row(f"first token, {name}", median(run[key]["first_token_s"] for run in ours), theirs[key]["first_token_s"], "s")
-    rate = median(run["first"]["tokens_per_s"] for run in ours)
-    row("decoding", rate, theirs["first"]["tokens_per_s"], "tokens/s", more_is_better=True)
-    row("peak memory", median(run["peak"] for run in ours) / MIB, theirs["peak"] / MIB, "MiB")
+        row(f"first token, {name}", middle(ours, key, "first_token_s"), theirs[key]["first_token_s"], "s")
+    our_rate = middle(ours, "first", "tokens_per_s")
+    row("decoding", our_rate, theirs["first"]["tokens_per_s"], "tokens/s", more_is_better=True)
+    row("peak memory", middle(ours, "peak") / MIB, theirs["peak"] / MIB, "MiB")
     read = ", ".join(f"{theirs[key]['prompt_tokens']}" for key in ("first", "second", "other_photo"))
     print(f"  it read {read} tokens before its three replies")
 
